@@ -1,0 +1,4 @@
+"""The command line of pcbm."""
+
+if __name__ != "pcbm.cli":
+    raise ImportError("this folder is the package 'pcbm.cli': write  import pcbm.cli")

@@ -1,0 +1,141 @@
+"""Writing files so that they appear whole or not at all, and reading them back with care."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pcbm.errors import InputError
+
+METADATA_KEY = "pcbm"
+
+
+def sha256_file(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_json(value: Any) -> str:
+    """Return the SHA-256 of a JSON value in its canonical form (sorted keys, no blanks)."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def to_json(value: Any) -> str:
+    """Return readable JSON text; NaN and infinities are refused, numpy values become Python's."""
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, Path):
+        return value.as_posix()
+    raise TypeError(f"cannot write {type(value).__name__} as JSON")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file; a file that is no JSON raises InputError with its name."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist: check the path") from None
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise InputError(f"{path} is not a JSON file ({error}): check the path") from None
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file under a temporary name in its folder, force it to disk, then rename it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o666 & ~_umask())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text with LF line ends; see `write_bytes`."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def refuse_existing(path: Path, *, force: bool) -> None:
+    """Raise InputError when an output exists already and ``force`` was not given."""
+    if path.exists() and not force:
+        raise InputError(f"the output {path} exists already: choose another --out, or add --force")
+
+
+@contextmanager
+def new_folder(path: Path, *, force: bool = False) -> Iterator[Path]:
+    """Yield a temporary sibling folder that takes the place of ``path`` only on success."""
+    refuse_existing(path, force=force)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp"))
+    try:
+        os.chmod(draft, 0o777 & ~_umask())
+        yield draft
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.exists():
+            path.unlink()
+        os.replace(draft, path)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+
+
+def save_tensors(path: Path, tensors: Mapping[str, np.ndarray], metadata: Any) -> None:
+    """Write arrays and one JSON value as safetensors, byte for byte the same every time.
+
+    All metadata goes under one key, because safetensors does not promise an order of several.
+    """
+    from safetensors.numpy import save
+
+    ordered = {name: np.ascontiguousarray(tensors[name]) for name in sorted(tensors)}
+    text = json.dumps(metadata, sort_keys=True, ensure_ascii=False, allow_nan=False, default=_plain)
+    write_bytes(path, save(ordered, metadata={METADATA_KEY: text}))
+
+
+def load_tensors(path: Path) -> tuple[dict[str, np.ndarray], Any]:
+    """Read what `save_tensors` wrote: the arrays and the JSON value.
+
+    Raises
+    ------
+    InputError
+        The file is absent or no safetensors file. Foreign files give ``None`` as the value.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise InputError(f"{path} is not a file: check the path")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            text = (file.metadata() or {}).get(METADATA_KEY)
+        return tensors, None if text is None else json.loads(text)
+    except (SafetensorError, json.JSONDecodeError) as error:
+        raise InputError(f"{path} is not a safetensors file ({error}): check the path") from None
