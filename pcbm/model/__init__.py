@@ -1,0 +1,22 @@
+"""The concept-bottleneck model: estimators, metrics, controls, and the RUN folder."""
+
+from pcbm.model.cbm import PostHocCBM, PostHocCBMRegressor
+from pcbm.model.contributions import Contributions, contributions
+from pcbm.model.load import load, load_run
+from pcbm.model.metrics import evaluate
+from pcbm.model.pipeline import FitSettings, fit_run
+from pcbm.model.run import Run, save_run
+
+__all__ = [
+    "Contributions",
+    "FitSettings",
+    "PostHocCBM",
+    "PostHocCBMRegressor",
+    "Run",
+    "contributions",
+    "evaluate",
+    "fit_run",
+    "load",
+    "load_run",
+    "save_run",
+]

@@ -1,0 +1,182 @@
+"""What the classifier and the regressor share: the way from activations to logits."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from pcbm.errors import InputError, near
+from pcbm.model.contributions import Contributions, contributions
+from pcbm.projection import PROJECTIONS, Projection, fit_projection
+from pcbm.residual import RESIDUALS, fit_residual
+
+if TYPE_CHECKING:
+    from pcbm.concepts import ConceptBank
+
+
+class ConceptModel:
+    """Projection, head and residual of a fitted model, and what can be read from them.
+
+    Not an estimator: `PostHocCBM` and `PostHocCBMRegressor` add ``__init__`` and ``fit``.
+    The coefficients live in ``head_`` alone.
+    """
+
+    bank: ConceptBank | None
+    projection: str
+    residual: str
+
+    def _check_choices(self) -> None:
+        for name, known in (("projection", PROJECTIONS), ("residual", RESIDUALS)):
+            given = getattr(self, name)
+            if given not in known:
+                raise InputError(f"{name}={given!r} is unknown: {near(str(given), known)}")
+
+    def _validated(self, X: Any) -> np.ndarray:
+        check_is_fitted(self)
+        return validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
+
+    def _fit_projection(self, X: np.ndarray) -> np.ndarray:
+        """Fit the projection, set ``projection_`` and the concept names; return the scores."""
+        if self.bank is None:
+            self.projection_: Projection | None = None
+            names = getattr(self, "feature_names_in_", None)
+            self.concept_names_ = (
+                [f"x{j}" for j in range(X.shape[1])] if names is None else [str(n) for n in names]
+            )
+            return X
+        expected = self.bank.vectors.shape[1]
+        if X.shape[1] != expected:
+            raise InputError(
+                f"the activations have {X.shape[1]} columns but the bank's concepts live in "
+                f"{expected} dimensions: use the backbone, layer and pooling the bank was made with"
+            )
+        self.projection_ = fit_projection(X, self.bank, self.projection)
+        self.concept_names_ = list(self.bank.names)
+        return self.projection_.transform(X)
+
+    def _fit_residual(self, X: np.ndarray, y: Any, scores: np.ndarray, weight: Any) -> None:
+        """Fit the residual on top of the frozen head and set ``residual_``."""
+        self.residual_ = None
+        if self.residual != "none":
+            self.residual_ = fit_residual(
+                X,
+                y,
+                self._head_logits(scores),
+                family=self.head_.family_,
+                kind=self.residual,
+                sample_weight=weight,
+                random_state=self.random_state,
+            )
+
+    # What the head learnt, read through.
+
+    @property
+    def coef_(self) -> np.ndarray:
+        """Coefficients on standardised scores, shape (C, K), or (1, K) for one row."""
+        return self.head_.coef_
+
+    @property
+    def intercept_(self) -> np.ndarray:
+        """Intercepts, shape (C,) or (1,)."""
+        return self.head_.intercept_
+
+    @property
+    def mean_(self) -> np.ndarray:
+        """Training mean of each concept score, shape (K,)."""
+        return self.head_.mean_
+
+    @property
+    def scale_(self) -> np.ndarray:
+        """Training standard deviation (1/n) of each concept score, shape (K,)."""
+        return self.head_.scale_
+
+    @property
+    def lam_(self) -> float:
+        """The penalty strength in use."""
+        return self.head_.lam_
+
+    @property
+    def nec_(self) -> float:
+        """The number of effective concepts, a mean over the rows of ``coef_``."""
+        return self.head_.nec_
+
+    @property
+    def path_(self) -> Any:
+        """The whole regularisation path, see `pcbm.heads.Path`."""
+        return self.head_.path_
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Return the concept scores, shape (n, K), not standardised; positive = present."""
+        X = self._validated(X)
+        return X if self.projection_ is None else self.projection_.transform(X)
+
+    def _standardised(self, scores: np.ndarray) -> np.ndarray:
+        return (scores - self.mean_) / self.scale_
+
+    def _head_logits(self, scores: np.ndarray) -> np.ndarray:
+        return self._standardised(scores) @ self.coef_.T + self.intercept_
+
+    def _logits(self, X: Any) -> np.ndarray:
+        """Return the logits of head and residual together, shape (n, C) or (n, 1)."""
+        X = self._validated(X)
+        scores = X if self.projection_ is None else self.projection_.transform(X)
+        logits = self._head_logits(scores)
+        return logits if self.residual_ is None else logits + self.residual_.decision(X)
+
+    def explain(self, X: Any, *, toward: Any = None) -> Contributions:
+        """Split each sample's margin into concepts, intercept and residual.
+
+        Parameters
+        ----------
+        X : array-like, shape (n, d)
+            Activations.
+        toward : array of int, shape (n,), optional
+            Position in ``classes_`` of the class to explain; default: the predicted one.
+
+        Returns
+        -------
+        pcbm.model.Contributions
+        """
+        X = self._validated(X)
+        scores = X if self.projection_ is None else self.projection_.transform(X)
+        return contributions(
+            self._standardised(scores),
+            self.coef_,
+            self.intercept_,
+            None if self.residual_ is None else self.residual_.decision(X),
+            self.head_.family_,
+            toward,
+        )
+
+    def with_head(self, coef: np.ndarray, intercept: np.ndarray) -> Self:
+        """Return a copy of this fitted model with other coefficients; this one stays as it is.
+
+        Parameters
+        ----------
+        coef : ndarray, the shape of ``coef_``
+        intercept : ndarray, the shape of ``intercept_``
+        """
+        check_is_fitted(self)
+        for name, value in (("coef_", coef), ("intercept_", intercept)):
+            expected = getattr(self, name).shape
+            if np.shape(value) != expected:
+                raise InputError(f"{name} has shape {np.shape(value)}, the model's is {expected}")
+        model = copy.copy(self)
+        model.head_ = self.head_.with_coef(coef, intercept)
+        return model
+
+    def edit(self, plan: Any) -> Self:
+        """Return an edited copy; ``plan`` is a `pcbm.EditPlan`."""
+        check_is_fitted(self)
+        return plan.apply(self)
+
+    def save(self, folder: str | Path, *, force: bool = False) -> None:
+        """Write this model as a RUN folder; what was not measured is null in its metrics."""
+        from pcbm.model.run import Run, save_run
+
+        check_is_fitted(self)
+        save_run(Run.of_model(self), Path(folder), force=force)

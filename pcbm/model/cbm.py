@@ -1,0 +1,240 @@
+"""Post-hoc concept-bottleneck models as scikit-learn estimators."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.utils.validation import validate_data
+
+from pcbm.heads import SparseLinearHead, SparseLinearRegressor, probabilities
+from pcbm.model.base import ConceptModel
+
+if TYPE_CHECKING:
+    from pcbm.concepts import ConceptBank
+
+
+class PostHocCBM(ConceptModel, ClassifierMixin, BaseEstimator):
+    """Classify through named concepts: project, fit a sparse linear head, explain, edit.
+
+    Yuksekgonul, Wang, Zou, "Post-hoc Concept Bottleneck Models", ICLR 2023. The head minimises
+    ``mean loss + lam [l1_ratio ||W||_1 + (1 - l1_ratio)/2 ||W||_2^2]`` on concept scores that
+    are standardised to mean 0 and variance 1 (1/n); see `pcbm.heads.elastic_net_path`.
+
+    Parameters
+    ----------
+    bank : ConceptBank, optional
+        Named directions. Without one, every input column is a concept.
+    projection : {"margin", "cosine", "centred", "least_squares"}, default="margin"
+        How activations become concept scores, see `pcbm.projection`.
+    concepts_per_class : float, optional
+        Choose the densest path point whose NEC is not above this.
+    lam : float, optional
+        Choose this penalty strength. With neither, BIC on the path chooses.
+    l1_ratio : float, default=0.99
+        Share of the L1 part, in (0, 1].
+    residual : {"none", "linear"}, default="none"
+        A model on the raw activations, fitted on top of the frozen head (PCBM-h).
+    grouped : bool, default=False
+        Penalise a concept's coefficients of all classes together (softmax only).
+    n_lams : int, default=50
+    lam_min_ratio : float, default=1e-3
+        The path: ``lam_max * exp(linspace(0, log(lam_min_ratio), n_lams))``.
+    tol : float, default=1e-3
+        Largest KKT violation divided by lam at which a path point is done.
+    class_weight : dict or "balanced", optional
+    random_state : int, default=0
+        Seed of the residual's validation split.
+
+    Attributes
+    ----------
+    coef_ : ndarray, shape (C, K), or (1, K) for two classes
+        On standardised scores. One row: positive argues for ``classes_[1]``.
+    intercept_ : ndarray, shape (C,) or (1,)
+    classes_ : ndarray, shape (C,)
+        In the order of ``numpy.unique``.
+    concept_names_ : list of str, length K
+    lam_, nec_ : float
+    path_ : pcbm.heads.Path
+    mean_, scale_ : ndarray, shape (K,)
+        What the scores are standardised with.
+    projection_, head_, residual_
+        The fitted parts; ``residual_`` is None when there is none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pcbm import PostHocCBM
+    >>> from pcbm.concepts import ConceptBank
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(200, 3))
+    >>> y = np.where(X[:, 0] > 0, "tiger", "horse")
+    >>> bank = ConceptBank(["stripes", "metal"], [[1.0, 0, 0], [0, 1.0, 0]])
+    >>> model = PostHocCBM(bank, concepts_per_class=1).fit(X, y)
+    >>> [name for name, w in zip(model.concept_names_, model.coef_[0], strict=True) if w > 0]
+    ['stripes']
+    """
+
+    def __init__(
+        self,
+        bank: ConceptBank | None = None,
+        *,
+        projection: str = "margin",
+        concepts_per_class: float | None = None,
+        lam: float | None = None,
+        l1_ratio: float = 0.99,
+        residual: str = "none",
+        grouped: bool = False,
+        n_lams: int = 50,
+        lam_min_ratio: float = 1e-3,
+        tol: float = 1e-3,
+        class_weight: Any = None,
+        random_state: int = 0,
+    ) -> None:
+        self.bank = bank
+        self.projection = projection
+        self.concepts_per_class = concepts_per_class
+        self.lam = lam
+        self.l1_ratio = l1_ratio
+        self.residual = residual
+        self.grouped = grouped
+        self.n_lams = n_lams
+        self.lam_min_ratio = lam_min_ratio
+        self.tol = tol
+        self.class_weight = class_weight
+        self.random_state = random_state
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Fit projection, head and residual.
+
+        Parameters
+        ----------
+        X : array-like, shape (n, d)
+            Activations, as the backbone gave them.
+        y : array-like, shape (n,), or (n, C) of 0/1 for multilabel
+        sample_weight : array-like, shape (n,), optional
+
+        Returns
+        -------
+        PostHocCBM
+            This estimator, fitted.
+        """
+        self._check_choices()
+        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], multi_output=True)
+        scores = self._fit_projection(X)
+        self.head_ = SparseLinearHead(
+            lam=self.lam,
+            concepts_per_class=self.concepts_per_class,
+            l1_ratio=self.l1_ratio,
+            grouped=self.grouped,
+            n_lams=self.n_lams,
+            lam_min_ratio=self.lam_min_ratio,
+            tol=self.tol,
+            class_weight=self.class_weight,
+        ).fit(scores, y, sample_weight=sample_weight)
+        self.classes_ = self.head_.classes_
+        self._fit_residual(X, y, scores, sample_weight)
+        return self
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Return logits, shape (n, C), or (n,) for two classes (positive = ``classes_[1]``)."""
+        logits = self._logits(X)
+        return logits[:, 0] if self.head_.family_ == "binomial" else logits
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return probabilities, shape (n, C), columns in the order of ``classes_``."""
+        return probabilities(self._logits(X), self.head_.family_)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the predicted classes, shape (n,), or (n, C) of 0/1 for multilabel."""
+        logits = self._logits(X)
+        if self.head_.family_ == "multilabel":
+            return (logits > 0).astype(int)
+        if self.head_.family_ == "binomial":
+            return self.classes_[(logits[:, 0] > 0).astype(int)]
+        return self.classes_[logits.argmax(axis=1)]
+
+
+class PostHocCBMRegressor(ConceptModel, RegressorMixin, BaseEstimator):
+    """Predict a number through named concepts; the regressing twin of `PostHocCBM`.
+
+    The loss is half the mean squared error. Parameters and attributes are those of
+    `PostHocCBM`, without what belongs to classes.
+
+    Parameters
+    ----------
+    bank : ConceptBank, optional
+    projection : {"margin", "cosine", "centred", "least_squares"}, default="margin"
+    concepts_per_class : float, optional
+        Choose the densest path point whose NEC is not above this.
+    lam : float, optional
+    l1_ratio : float, default=0.99
+    residual : {"none", "linear"}, default="none"
+    n_lams : int, default=50
+    lam_min_ratio : float, default=1e-3
+    tol : float, default=1e-3
+    random_state : int, default=0
+
+    Attributes
+    ----------
+    coef_ : ndarray, shape (1, K), or (C, K) for C targets
+        On standardised scores, in the unit of ``y``.
+    intercept_ : ndarray, shape (1,) or (C,)
+    concept_names_, lam_, nec_, path_, mean_, scale_, projection_, head_, residual_
+        As in `PostHocCBM`.
+    """
+
+    def __init__(
+        self,
+        bank: ConceptBank | None = None,
+        *,
+        projection: str = "margin",
+        concepts_per_class: float | None = None,
+        lam: float | None = None,
+        l1_ratio: float = 0.99,
+        residual: str = "none",
+        n_lams: int = 50,
+        lam_min_ratio: float = 1e-3,
+        tol: float = 1e-3,
+        random_state: int = 0,
+    ) -> None:
+        self.bank = bank
+        self.projection = projection
+        self.concepts_per_class = concepts_per_class
+        self.lam = lam
+        self.l1_ratio = l1_ratio
+        self.residual = residual
+        self.n_lams = n_lams
+        self.lam_min_ratio = lam_min_ratio
+        self.tol = tol
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Fit projection, head and residual; ``y`` has shape (n,) or (n, C)."""
+        self._check_choices()
+        X, y = validate_data(
+            self, X, y, dtype=[np.float64, np.float32], multi_output=True, y_numeric=True
+        )
+        scores = self._fit_projection(X)
+        self.head_ = SparseLinearRegressor(
+            lam=self.lam,
+            concepts_per_class=self.concepts_per_class,
+            l1_ratio=self.l1_ratio,
+            n_lams=self.n_lams,
+            lam_min_ratio=self.lam_min_ratio,
+            tol=self.tol,
+        ).fit(scores, y, sample_weight=sample_weight)
+        self._single_target = np.ndim(y) == 1
+        self._fit_residual(X, y, scores, sample_weight)
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the predicted numbers, shape (n,) or (n, C)."""
+        logits = self._logits(X)
+        return logits[:, 0] if self._single_target else logits
