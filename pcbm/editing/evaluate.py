@@ -1,0 +1,102 @@
+"""What an edit did to the predictions: before and after, and whether it went too far."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pcbm.model.metrics import evaluate
+
+# Half a percentage point: below this a difference of accuracies has no sign worth naming.
+NO_RELIANCE = 0.005
+
+
+def evaluate_edit(
+    before: Any,
+    after: Any,
+    X: Any,
+    y: np.ndarray,
+    task: str,
+    group: np.ndarray | None = None,
+) -> dict[str, Any]:
+    """Evaluate a model before and after an edit on the same labelled rows.
+
+    Parameters
+    ----------
+    before, after : PostHocCBM or PostHocCBMRegressor
+    X : array-like of shape (n, d)
+        Activations.
+    y : ndarray of shape (n,), or (n, C) for multilabel
+    task : {"binary", "multiclass", "multilabel", "regression"}
+    group : ndarray of shape (n,), optional
+
+    Returns
+    -------
+    dict
+        ``before`` and ``after`` as `pcbm.model.metrics.evaluate` gives them, and ``changed``:
+        ``n`` rows with another prediction, of these ``repaired`` (wrong before, right after),
+        ``broken`` (right before, wrong after) and ``of`` the rows in all. Regression: ``n`` alone.
+    """
+    results, predictions = [], []
+    for model in (before, after):
+        predicted = model.predict(X)
+        proba = None if task == "regression" else model.predict_proba(X)
+        classes = None if task == "regression" else model.head_.classes_
+        predictions.append(predicted)
+        results.append(evaluate(y, predicted, proba, classes, task, group))
+    changed = changed_predictions(y, *predictions, task=task)
+    return {"before": results[0], "after": results[1], "changed": changed}
+
+
+def changed_predictions(
+    y: np.ndarray, before: np.ndarray, after: np.ndarray, *, task: str
+) -> dict[str, Any]:
+    """Count the rows whose prediction an edit changed, and what became of them."""
+    moved = _rows(before != after)
+    if task == "regression":
+        return {"n": int(moved.sum()), "of": len(moved), "repaired": None, "broken": None}
+    right_before, right_after = ~_rows(before != y), ~_rows(after != y)
+    return {
+        "n": int(moved.sum()),
+        "of": len(moved),
+        "repaired": int((~right_before & right_after).sum()),
+        "broken": int((right_before & ~right_after).sum()),
+    }
+
+
+def signed_reliance(in_distribution: dict[str, Any], shifted: dict[str, Any]) -> dict[str, Any]:
+    """Compare how far a model leans on a cue, before and after an edit.
+
+    Signed reliance is the accuracy where the cue points to the right class (in distribution)
+    minus the accuracy where it points to a wrong one (shifted). Positive: the model follows the
+    cue. Negative: it goes against it, which is no better.
+
+    Parameters
+    ----------
+    in_distribution, shifted : dict
+        What `evaluate_edit` gave on each of the two sets.
+
+    Returns
+    -------
+    dict
+        ``before``, ``after`` (accuracy differences in [-1, 1]) and ``warnings``, which names a
+        change of sign as over-correction.
+    """
+    before, after = (
+        float(in_distribution[side]["accuracy"] - shifted[side]["accuracy"])
+        for side in ("before", "after")
+    )
+    warnings = []
+    if before * after < 0 and min(abs(before), abs(after)) > NO_RELIANCE:
+        warnings.append(
+            f"over-correction: the accuracy in distribution minus shifted went from {before:+.3f} "
+            f"to {after:+.3f}, so the model now goes against the cue; refit the other concepts, "
+            "or scale the concept down instead of removing it"
+        )
+    return {"before": before, "after": after, "warnings": warnings}
+
+
+def _rows(differs: np.ndarray) -> np.ndarray:
+    """Reduce an elementwise comparison to one truth value a row."""
+    return differs.reshape(len(differs), -1).any(axis=1)

@@ -1,0 +1,156 @@
+"""Per-sample explanations: the concepts that moved one decision, largest first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from pcbm.errors import InputError
+from pcbm.model.contributions import Contributions
+
+
+def explain_samples(
+    model: Any, X: Any, ids: Sequence[Any] | None = None, *, top: int | None = None
+) -> list[dict[str, Any]]:
+    """Explain each row's decision by named concepts.
+
+    Parameters
+    ----------
+    model : PostHocCBM or PostHocCBMRegressor
+        Fitted.
+    X : array-like of shape (n, d)
+        Activations.
+    ids : sequence of length n, optional
+        Default: the row numbers.
+    top : int, optional
+        Keep this many concepts a sample; the others are summed up in ``other``.
+
+    Returns
+    -------
+    list of dict
+        See `sample_records`.
+    """
+    if top is not None and top < 1:
+        raise InputError(f"top is {top}: give the number of concepts to list, at least 1")
+    n = len(X)
+    names = [str(i) for i in range(n)] if ids is None else [str(name) for name in ids]
+    if len(names) != n:
+        raise InputError(f"there are {n} rows but {len(names)} ids: give one id a row")
+    if n == 0:
+        return []
+    classes = getattr(model.head_, "classes_", None)
+    return sample_records(
+        names,
+        model.explain(X),
+        scores=model.transform(X),
+        predicted=model.predict(X),
+        proba=None if classes is None else model.predict_proba(X),
+        concept_names=list(model.concept_names_),
+        classes=None if classes is None else [str(name) for name in classes],
+        family=model.head_.family_,
+        has_residual=getattr(model, "residual_", None) is not None,
+        top=top,
+    )
+
+
+def sample_records(
+    ids: Sequence[str],
+    parts: Contributions,
+    *,
+    scores: np.ndarray,
+    predicted: np.ndarray,
+    proba: np.ndarray | None,
+    concept_names: Sequence[str],
+    classes: Sequence[str] | None,
+    family: str,
+    has_residual: bool,
+    top: int | None = None,
+) -> list[dict[str, Any]]:
+    """Turn split margins into the records of ``pcbm explain``.
+
+    Returns
+    -------
+    list of dict
+        One a sample, with plain JSON values:
+
+        - ``id``; ``label``, the predicted class (multilabel: the labels above one half, a list;
+          regression: the number);
+        - ``against``: the runner-up of the predicted class (None in multilabel and regression);
+        - ``toward``: the class that positive contributions argue for. In softmax that is ``label``;
+          with one row for two classes it is always the second class of ``classes_``, whichever is
+          predicted; multilabel explains the likeliest label; None in regression;
+        - ``proba``: class -> probability (None for regression);
+        - ``concepts``: ``name``, ``score`` (raw, positive = present), ``standardised``, ``coef``
+          (softmax: the difference of the two rows), ``contribution`` = coef * standardised;
+          largest absolute contribution first, zeros left out;
+        - ``other``: the sum of the contributions that ``top`` left out;
+        - ``intercept``, ``residual`` (None without a residual model), and ``margin``, the logit
+          of ``toward`` minus that of its rival (multilabel: the label's logit; regression: the
+          predicted number): margin = contributions + other + intercept + residual.
+    """
+    margin = parts.margin
+    records = []
+    for i, name in enumerate(ids):
+        concepts, other = _concepts(parts, scores, concept_names, i, top)
+        toward, against = _sides(parts, classes, family, i)
+        records.append(
+            {
+                "id": name,
+                "label": _label(predicted[i], classes, family),
+                "against": against,
+                "toward": toward,
+                "proba": None
+                if proba is None or classes is None
+                else dict(zip(classes, map(float, proba[i]), strict=True)),
+                "concepts": concepts,
+                "other": other,
+                "intercept": float(parts.intercept[i]),
+                "residual": float(parts.residual[i]) if has_residual else None,
+                "margin": float(margin[i]),
+            }
+        )
+    return records
+
+
+def _concepts(
+    parts: Contributions, scores: np.ndarray, names: Sequence[str], row: int, top: int | None
+) -> tuple[list[dict[str, Any]], float]:
+    """Return one sample's concepts, largest first, and the sum of those beyond ``top``."""
+    values = parts.values[row]
+    order = np.argsort(-np.abs(values), kind="stable")
+    order = order[values[order] != 0]
+    shown, rest = order[:top], order[len(order) if top is None else top :]
+    listed = [
+        {
+            "name": names[k],
+            "score": float(scores[row, k]),
+            "standardised": float(parts.standardised[row, k]),
+            "coef": float(parts.coef[row, k]),
+            "contribution": float(values[k]),
+        }
+        for k in shown
+    ]
+    return listed, float(values[rest].sum())
+
+
+def _sides(
+    parts: Contributions, classes: Sequence[str] | None, family: str, row: int
+) -> tuple[str | None, str | None]:
+    """Return the class that positive values argue for, and the predicted class's runner-up."""
+    if classes is None:
+        return None, None
+    toward, against = int(parts.toward[row]), int(parts.against[row])
+    if family == "multilabel":
+        return classes[toward], None
+    rival = against if parts.label[row] == toward else toward
+    return classes[toward], classes[rival]
+
+
+def _label(predicted: Any, classes: Sequence[str] | None, family: str) -> Any:
+    if classes is None:
+        return np.asarray(predicted, dtype=np.float64).tolist()
+    if family == "multilabel":
+        return [name for name, present in zip(classes, predicted, strict=True) if present]
+    return str(predicted)
