@@ -1,0 +1,286 @@
+"""Train the tiny CLIP on the world of shapes, or measure the weights that are shipped.
+
+python -m pcbm.shapes.train --out DIR [--seed 0]     train; an unfinished DIR is continued
+python -m pcbm.shapes.train --evaluate [DIR]         print the zero-shot figures as JSON
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from pcbm.files import load_tensors, save_tensors, to_json, write_bytes, write_text
+from pcbm.shapes.captions import caption, vocabulary
+from pcbm.shapes.clip import (
+    CONFIG,
+    MEAN,
+    MERGES,
+    STD,
+    WEIGHTS,
+    as_input,
+    build_clip,
+    load_clip,
+    model_config,
+)
+from pcbm.shapes.tokens import build_merges, merges_file, read_tokenizer
+from pcbm.shapes.world import ATTRIBUTES, render, sample_scenes
+from pcbm.shapes.zero_shot import zero_shot
+
+if TYPE_CHECKING:
+    from open_clip.model import CLIP
+    from open_clip.tokenizer import SimpleTokenizer
+
+CHECKPOINT = "checkpoint.safetensors"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run: a cosine schedule of its own, started from the run before it."""
+
+    steps: int
+    peak_rate: float
+    auxiliary: float  # weight of the attribute loss at the start; it reaches 0 at 70 % of the run
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides the weights, besides the world and the model."""
+
+    runs: tuple[Run, ...] = (Run(2000, 2e-3, 1.0), Run(1200, 1e-3, 0.5))
+    batch: int = 128
+    weight_decay: float = 0.05
+    betas: tuple[float, float] = (0.9, 0.98)
+    warm_up: int = 80
+    hard_share: float = 0.6
+    clip_norm: float = 1.0
+
+    @property
+    def steps(self) -> int:
+        """Number of steps of all runs together."""
+        return sum(run.steps for run in self.runs)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One batch: input pictures, tokens, attribute values (n, 6), and which of them are told."""
+
+    pictures: torch.Tensor
+    tokens: torch.Tensor
+    scenes: torch.Tensor
+    mentioned: torch.Tensor
+
+
+def make_batch(recipe: Recipe, tokenizer: SimpleTokenizer, seed: int, step: int) -> Batch:
+    """Return the batch of a step; it follows from seed and step alone, so a run can be continued.
+
+    In a hard batch few colours, grounds and places occur, so that shape, texture and size have
+    to tell the pairs apart.
+    """
+    rng = np.random.default_rng([seed, step])
+    allowed = {}
+    if rng.random() < recipe.hard_share:
+        for name in ("colour", "background", "position", "texture"):
+            few = int(rng.integers(1, 3))
+            allowed[name] = rng.choice(len(ATTRIBUTES[name]), size=few, replace=False).tolist()
+    scenes = sample_scenes(recipe.batch, rng, allowed)
+    sentences, mentioned = caption(scenes, rng)
+    return Batch(
+        as_input(render(scenes, rng)),
+        tokenizer(sentences),
+        torch.from_numpy(scenes),
+        torch.from_numpy(mentioned),
+    )
+
+
+def batches(recipe: Recipe, tokenizer: SimpleTokenizer, seed: int, first: int) -> Iterator[Batch]:
+    """Yield the batches from step ``first`` on, each drawn while the one before it is used."""
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(make_batch, recipe, tokenizer, seed, first)
+        for step in range(first + 1, recipe.steps + 1):
+            batch = future.result()
+            if step < recipe.steps:
+                future = pool.submit(make_batch, recipe, tokenizer, seed, step)
+            yield batch
+
+
+class AttributeHeads(nn.ModuleList):
+    """One linear classifier an attribute on the shared embedding; dropped after training."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__(nn.Linear(dim, len(words)) for words in ATTRIBUTES.values())
+
+    def loss(self, unit: torch.Tensor, scenes: torch.Tensor, told: torch.Tensor) -> torch.Tensor:
+        """Return the mean cross-entropy over the attributes that are told (n, 6)."""
+        losses = [
+            cross_entropy(head(8.0 * unit), scenes[:, column], reduction="none")
+            for column, head in enumerate(self)
+        ]
+        return (torch.stack(losses, dim=1) * told).sum() / told.sum().clamp(min=1)
+
+
+@dataclass
+class Learner:
+    """The state of a training: model, attribute heads, optimiser, next step."""
+
+    model: CLIP
+    heads: AttributeHeads
+    optimiser: torch.optim.Optimizer
+    step: int = 0
+
+    @classmethod
+    def start(cls, recipe: Recipe, config: dict[str, Any], seed: int) -> Learner:
+        """Return the untrained state of a seed."""
+        model = build_clip(config, seed).to(memory_format=torch.channels_last)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            heads = AttributeHeads(config["embed_dim"])
+        named = [*model.named_parameters(), *heads.named_parameters()]
+        decayed = [p for name, p in named if p.ndim >= 2 and "embedding" not in name]
+        others = [p for name, p in named if p.ndim < 2 or "embedding" in name]
+        groups: list[dict[str, Any]] = [
+            {"params": decayed, "weight_decay": recipe.weight_decay},
+            {"params": others, "weight_decay": 0.0},
+        ]
+        return cls(model, heads, torch.optim.AdamW(groups, lr=0.0, betas=recipe.betas))
+
+    def train_step(self, batch: Batch, recipe: Recipe) -> dict[str, float]:
+        """Take one step; return the losses before it."""
+        from open_clip.loss import ClipLoss
+
+        rate, auxiliary = schedule(recipe, self.step)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        self.model.train()
+        image = self.model.encode_image(batch.pictures, normalize=True)
+        text = self.model.encode_text(batch.tokens, normalize=True)
+        contrastive = ClipLoss()(image, text, self.model.logit_scale.exp())
+        all_told = torch.ones_like(batch.mentioned)
+        attribute = self.heads.loss(image, batch.scenes, all_told)
+        attribute = attribute + self.heads.loss(text, batch.scenes, batch.mentioned)
+        self.optimiser.zero_grad(set_to_none=True)
+        (contrastive + auxiliary * attribute).backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip_norm)
+        self.optimiser.step()
+        with torch.no_grad():
+            self.model.logit_scale.clamp_(0.0, math.log(100.0))
+        self.step += 1
+        return {"contrastive": contrastive.item(), "attribute": attribute.item()}
+
+    def save(self, path: Path, seed: int) -> None:
+        """Write the whole state, without pickle."""
+        tensors = {f"model.{name}": t.numpy() for name, t in self.model.state_dict().items()}
+        tensors |= {f"heads.{name}": t.numpy() for name, t in self.heads.state_dict().items()}
+        for index, state in self.optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser.{index}.{key}": t.numpy() for key, t in state.items()}
+        save_tensors(path, tensors, {"step": self.step, "seed": seed})
+
+    def restore(self, path: Path, seed: int) -> None:
+        """Read the state that `save` wrote, if it is of the same seed."""
+        tensors, about = load_tensors(path)
+        if about["seed"] != seed:
+            raise SystemExit(f"{path} is of seed {about['seed']}, not {seed}: choose another --out")
+        parts: dict[str, dict[str, Any]] = {"model": {}, "heads": {}, "optimiser": {}}
+        for name, array in tensors.items():
+            part, rest = name.split(".", 1)
+            parts[part][rest] = torch.from_numpy(array)
+        self.model.load_state_dict(parts["model"])
+        self.heads.load_state_dict(parts["heads"])
+        state: dict[int, dict[str, torch.Tensor]] = {}
+        for name, tensor in parts["optimiser"].items():
+            index, key = name.split(".")
+            state.setdefault(int(index), {})[key] = tensor
+        self.optimiser.load_state_dict(self.optimiser.state_dict() | {"state": state})
+        self.step = about["step"]
+
+
+def schedule(recipe: Recipe, step: int) -> tuple[float, float]:
+    """Return the learning rate and the weight of the attribute loss at a step.
+
+    Rate: linear warm-up, then half a cosine to 0, in each run. Weight: linear to 0 at 70 %.
+    """
+    for run in recipe.runs:
+        if step < run.steps:
+            break
+        step -= run.steps
+    warm = min(1.0, (step + 1) / recipe.warm_up)
+    rate = run.peak_rate * warm * 0.5 * (1 + math.cos(math.pi * step / run.steps))
+    return rate, run.auxiliary * max(0.0, 1 - step / (0.7 * run.steps))
+
+
+def export(learner: Learner, folder: Path, config: dict[str, Any], record: dict[str, Any]) -> None:
+    """Write weights (float16) and configuration in the layout of an open_clip ``local-dir``."""
+    tensors = {}
+    for name, tensor in learner.model.state_dict().items():
+        tensors[name] = (tensor.half() if tensor.is_floating_point() else tensor).numpy()
+    save_tensors(folder / WEIGHTS, tensors, None)
+    whole = {
+        "model_cfg": config,
+        "preprocess_cfg": {"mean": MEAN, "std": STD},
+        "training": record,
+    }
+    write_text(folder / CONFIG, to_json(whole) + "\n")
+
+
+def train(out: Path, seed: int = 0, recipe: Recipe | None = None, every: int = 100) -> None:
+    """Train from scratch, or from the checkpoint in ``out``; progress goes to stderr."""
+    recipe = Recipe() if recipe is None else recipe
+    write_bytes(out / MERGES, merges_file(build_merges(vocabulary())))
+    tokenizer = read_tokenizer(out / MERGES)
+    config = model_config(tokenizer.vocab_size)
+    learner = Learner.start(recipe, config, seed)
+    if (out / CHECKPOINT).exists():
+        learner.restore(out / CHECKPOINT, seed)
+        print(f"continuing at step {learner.step}", file=sys.stderr)
+    began, first = time.monotonic(), learner.step
+    for batch in batches(recipe, tokenizer, seed, first):
+        losses = learner.train_step(batch, recipe)
+        if learner.step % every == 0 or learner.step == recipe.steps:
+            learner.save(out / CHECKPOINT, seed)
+            figures = zero_shot(learner.model, tokenizer, n=512)
+            seconds = (time.monotonic() - began) / (learner.step - first)
+            told = {**losses, **figures}
+            line = " ".join(f"{name} {value:.3f}" for name, value in told.items())
+            print(
+                f"step {learner.step}/{recipe.steps} {seconds:.2f} s/step {line}",
+                file=sys.stderr,
+                flush=True,
+            )
+    export(learner, out, config, {"seed": seed, "recipe": asdict(recipe)})
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(prog="python -m pcbm.shapes.train", description=__doc__)
+    parser.add_argument("--out", type=Path, help="folder for checkpoint, weights and configuration")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--evaluate",
+        nargs="?",
+        const="",
+        metavar="DIR",
+        help="print the zero-shot figures of the weights in DIR (default: those in the package)",
+    )
+    options = parser.parse_args(arguments)
+    if options.evaluate is not None:
+        model, _, tokenizer = load_clip(Path(options.evaluate) if options.evaluate else None)
+        print(to_json(zero_shot(model, tokenizer)))
+    elif options.out is not None:
+        train(options.out, options.seed)
+    else:
+        parser.error("give --out DIR to train, or --evaluate")
+
+
+if __name__ == "__main__":
+    main()
