@@ -1,0 +1,89 @@
+"""The entry point ``pcbm``: the list of commands, and the one place where a run ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from pcbm._version import __version__
+from pcbm.cli import env, errors
+from pcbm.cli.options import command
+from pcbm.cli.output import on_terminal
+from pcbm.errors import InputError, near
+
+
+class Group(TyperGroup):
+    """A group of commands that offers near matches for a command it does not have."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command named by the first argument; see the base class."""
+        name = args[0]
+        if name not in self.commands and not name.startswith("-") and not ctx.resilient_parsing:
+            raise InputError(
+                f"{ctx.command_path}: there is no command {name!r}: {near(name, self.commands)}"
+            )
+        return super().resolve_command(ctx, args)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"pcbm {__version__}")
+        raise typer.Exit
+
+
+def _root(
+    context: typer.Context,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_show_version, help="Print the version and leave."
+        ),
+    ] = False,
+) -> None:
+    """Post-hoc concept-bottleneck models: readable, correctable classifiers on any backbone."""
+    _help_when_alone(context)
+
+
+def _help_when_alone(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        print(context.get_help(), end="\n" if not context.command.rich_markup_mode else "")
+
+
+def build(*, rich: bool) -> typer.Typer:
+    """Return the application; ``rich`` draws help with frames and colours."""
+    settings: dict[str, Any] = {
+        "cls": Group,
+        "rich_markup_mode": "rich" if rich else None,
+        "add_completion": False,
+        "invoke_without_command": True,
+        "context_settings": {"help_option_names": ["-h", "--help"]},
+    }
+    app = typer.Typer(callback=_root, **settings)
+    app.command("env")(command(env.env))
+    return app
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code; see `pcbm.cli.errors` for the codes."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in arguments
+    try:
+        app = typer.main.get_command(build(rich=on_terminal(sys.stdout)))
+        code = app.main(arguments, prog_name="pcbm", standalone_mode=False)
+        if code == errors.INTERRUPTED:  # typer turns Ctrl-C into this code without a word
+            raise KeyboardInterrupt
+    except SystemExit:  # typer's answer to a reader that went away, as in  pcbm ... | head
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115
+        return errors.OTHER
+    except BaseException as error:
+        return errors.report(error, debug=debug)
+    return int(code or 0)
+
+
+if __name__ == "__main__":
+    sys.exit(run())
