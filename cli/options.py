@@ -53,9 +53,7 @@ class Common:
 
 JsonOption = Annotated[
     bool,
-    typer.Option(
-        "--json", help="Print one JSON document instead of tables.", rich_help_panel=SHARED
-    ),
+    typer.Option("--json", help="Print one JSON document, not tables.", rich_help_panel=SHARED),
 ]
 SeedOption = Annotated[
     int,

@@ -9,13 +9,13 @@ JOINERS = "\u200c\u200d"  # part of the spelling of Persian, of Indic scripts an
 
 
 def shown(value: object) -> str:
-    """Return text that cannot steer a terminal: control and direction characters become escapes.
+    r"""Return text that cannot steer a terminal: control and direction characters are escaped.
 
     Lone surrogates (from file names that are not UTF-8) are escaped too, so that the text can be
     written in any encoding that knows Unicode.
 
-    >>> shown("a\\x1b[31mred")
-    'a\\\\x1b[31mred'
+    >>> shown("a\x1b[31mred")
+    'a\\x1b[31mred'
     >>> shown("naïve")
     'naïve'
     """
@@ -33,9 +33,9 @@ def _escape(character: str) -> str:
 
 
 def one_line(message: object) -> str:
-    """Return a message on one line: line ends become one blank, the rest is `shown`.
+    r"""Return a message on one line: line ends become one blank, the rest is `shown`.
 
-    >>> one_line("first\\n   second")
+    >>> one_line("first\n   second")
     'first second'
     """
     return shown(re.sub(r"\s*[\r\n]\s*", " ", str(message).strip()))
