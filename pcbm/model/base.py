@@ -10,12 +10,23 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from pcbm.errors import InputError, near
+from pcbm.heads import nec
 from pcbm.model.contributions import Contributions, contributions
 from pcbm.projection import PROJECTIONS, Projection, fit_projection
 from pcbm.residual import RESIDUALS, fit_residual
 
 if TYPE_CHECKING:
     from pcbm.concepts import ConceptBank
+
+
+def check_dimensions(dim: int, bank: ConceptBank) -> None:
+    """Raise InputError when activations of ``dim`` columns do not fit a bank."""
+    expected = bank.vectors.shape[1]
+    if dim != expected:
+        raise InputError(
+            f"the activations have {dim} columns but the bank's concepts live in {expected} "
+            "dimensions: use the backbone, layer and pooling that the bank was made with"
+        )
 
 
 class ConceptModel:
@@ -48,12 +59,7 @@ class ConceptModel:
                 [f"x{j}" for j in range(X.shape[1])] if names is None else [str(n) for n in names]
             )
             return X
-        expected = self.bank.vectors.shape[1]
-        if X.shape[1] != expected:
-            raise InputError(
-                f"the activations have {X.shape[1]} columns but the bank's concepts live in "
-                f"{expected} dimensions: use the backbone, layer and pooling the bank was made with"
-            )
+        check_dimensions(X.shape[1], self.bank)
         self.projection_ = fit_projection(X, self.bank, self.projection)
         self.concept_names_ = list(self.bank.names)
         return self.projection_.transform(X)
@@ -67,7 +73,6 @@ class ConceptModel:
                 y,
                 self._head_logits(scores),
                 family=self.head_.family_,
-                kind=self.residual,
                 sample_weight=weight,
                 random_state=self.random_state,
             )
@@ -165,8 +170,17 @@ class ConceptModel:
             expected = getattr(self, name).shape
             if np.shape(value) != expected:
                 raise InputError(f"{name} has shape {np.shape(value)}, the model's is {expected}")
+        model, head = copy.copy(self), copy.copy(self.head_)
+        head.coef_, head.intercept_ = np.array(coef, float), np.array(intercept, float)
+        head.nec_ = nec(head.coef_)
+        model.head_ = head
+        return model
+
+    def without_residual(self) -> Self:
+        """Return a copy that decides by its concepts alone."""
+        check_is_fitted(self)
         model = copy.copy(self)
-        model.head_ = self.head_.with_coef(coef, intercept)
+        model.residual_ = None
         return model
 
     def edit(self, plan: Any) -> Self:

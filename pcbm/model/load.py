@@ -1,0 +1,126 @@
+"""Reading a RUN folder back into a model that predicts, explains and can be edited."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pcbm.concepts import ConceptBank
+from pcbm.errors import InputError
+from pcbm.files import load_tensors, read_json
+from pcbm.heads import Path as LambdaPath
+from pcbm.heads import SparseLinearHead, SparseLinearRegressor
+from pcbm.model.cbm import PostHocCBM, PostHocCBMRegressor
+from pcbm.model.run import BANK, CONFIG, EDITS, METRICS, MODEL, SCHEMA, Run
+from pcbm.projection import Projection
+from pcbm.residual import load_residual
+
+
+def load(folder: str | Path) -> PostHocCBM | PostHocCBMRegressor:
+    """Load the model of a RUN folder; see `load_run` for all it holds."""
+    return load_run(folder).model
+
+
+def load_run(folder: str | Path) -> Run:
+    """Load a RUN folder.
+
+    Raises
+    ------
+    InputError
+        The folder is absent, is no RUN, lacks a file, or was written by a newer schema.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"{folder} is not a folder: give the RUN folder that pcbm fit wrote")
+    if not (folder / CONFIG).is_file() or not (folder / MODEL).is_file():
+        raise InputError(
+            f"{folder} is not a RUN (no {CONFIG} or {MODEL} inside): "
+            "give the folder that pcbm fit or pcbm edit wrote"
+        )
+    config = read_json(folder / CONFIG)
+    tensors, metadata = load_tensors(folder / MODEL)
+    found = metadata.get("schema_version") if isinstance(metadata, dict) else None
+    if found != SCHEMA:
+        raise InputError(
+            f"{folder / MODEL} has schema version {found}, this pcbm reads {SCHEMA}: "
+            "load it with the version of pcbm that wrote it (see its README.md)"
+        )
+    bank = ConceptBank.load(folder / BANK) if (folder / BANK).is_file() else None
+    try:
+        model = _restore(tensors, metadata, bank)
+    except KeyError as error:
+        raise InputError(f"{folder / MODEL} lacks {error}: the run is damaged, fit again") from None
+    return Run(model, config, read_json(folder / METRICS), read_json(folder / EDITS))
+
+
+def _restore(
+    tensors: dict[str, np.ndarray], metadata: dict[str, Any], bank: ConceptBank | None
+) -> PostHocCBM | PostHocCBMRegressor:
+    params = metadata["params"]
+    regression = metadata["estimator"] == PostHocCBMRegressor.__name__
+    model: PostHocCBM | PostHocCBMRegressor
+    if regression:
+        model = PostHocCBMRegressor(bank, **params)
+        model._single_target = metadata["single_target"]
+    else:
+        model = PostHocCBM(bank, **params)
+    model.head_ = _restore_head(tensors, metadata, model, regression)
+    if not regression:
+        model.classes_ = model.head_.classes_
+    model.n_features_in_ = metadata["n_features_in"]
+    model.concept_names_ = metadata["concept_names"]
+    kept = metadata["projection"]
+    model.projection_ = None
+    if kept is not None:
+        model.projection_ = Projection(
+            kind=kept["kind"],
+            matrix=tensors["projection.matrix"],
+            offset=tensors["projection.offset"],
+            shift=tensors.get("projection.shift"),
+            normalise=kept["normalise"],
+        )
+    model.residual_ = None
+    if metadata["residual"] is not None:
+        prefix = "residual."
+        arrays = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+        model.residual_ = load_residual(arrays, metadata["residual"])
+    return model
+
+
+def _restore_head(
+    tensors: dict[str, np.ndarray], metadata: dict[str, Any], model: Any, regression: bool
+) -> SparseLinearHead | SparseLinearRegressor:
+    kind = SparseLinearRegressor if regression else SparseLinearHead
+    params = model.get_params()
+    head = kind(**{name: params[name] for name in kind().get_params() if name in params})
+    head.coef_, head.intercept_ = tensors["head.coef"], tensors["head.intercept"]
+    head.mean_, head.scale_ = tensors["head.mean"], tensors["head.scale"]
+    head.family_ = metadata["family"]
+    head.lam_, head.nec_ = metadata["lam"], metadata["nec"]
+    head.n_features_in_ = len(metadata["concept_names"])
+    if not regression:
+        head.classes_ = _labels(metadata["classes"])
+    head.path_ = _restore_path(tensors, metadata)
+    return head
+
+
+def _restore_path(tensors: dict[str, np.ndarray], metadata: dict[str, Any]) -> LambdaPath:
+    coefs = np.zeros(tuple(tensors["path.shape"]))
+    coefs[tuple(tensors["path.where"])] = tensors["path.values"]
+    kept = metadata["path_classes"]
+    return LambdaPath(
+        coefs=coefs,
+        family=metadata["family"],
+        classes=None if kept is None else _labels(kept),
+        **{
+            name: tensors[f"path.{name}"]
+            for name in ("lams", "intercepts", "kkt", "nec", "objective", "deviance", "n_iter")
+        },
+    )
+
+
+def _labels(record: dict[str, Any]) -> np.ndarray:
+    kind = np.str_ if record["dtype"] == "str" else np.dtype(record["dtype"])
+    return np.array(record["values"], dtype=kind)

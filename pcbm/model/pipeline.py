@@ -1,0 +1,310 @@
+"""From activations and a bank to a run: fit, judge on the test set, set beside controls."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from pcbm.activations import ActivationSet, Labels, resolve_task
+from pcbm.backbones import check_same_backbone
+from pcbm.concepts import ConceptBank
+from pcbm.errors import InputError
+from pcbm.heads import standardise, validated_lam
+from pcbm.model.base import check_dimensions
+from pcbm.model.cbm import PostHocCBM, PostHocCBMRegressor
+from pcbm.model.controls import (
+    RandomBanks,
+    Sample,
+    full_probe,
+    majority,
+    path_predictions,
+    random_banks,
+)
+from pcbm.model.metrics import evaluate, headline, row_scores
+from pcbm.model.run import Run, describe, task_of
+from pcbm.projection import fit_projection
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """What a user can choose about a fit; the fields are the options of ``pcbm fit``.
+
+    With neither ``concepts_per_class`` nor ``lam``, the sparsest path point within one standard
+    error of the best on a validation part of train is chosen. ``control_rows`` bounds the
+    training rows of the random-bank control; above it, the named bank is refitted on the same.
+    """
+
+    projection: str = "margin"
+    concepts_per_class: float | None = None
+    lam: float | None = None
+    l1_ratio: float = 0.99
+    residual: str = "none"
+    task: str = "auto"
+    seed: int = 0
+    control_repeats: int = 20
+    control_rows: int = 20_000
+
+
+def fit_run(
+    train: ActivationSet,
+    test: ActivationSet,
+    bank: ConceptBank | None,
+    settings: FitSettings | None = None,
+    *,
+    data: dict[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> Run:
+    """Fit a concept model and measure it.
+
+    Parameters
+    ----------
+    train, test : ActivationSet
+        With labels. Nothing is chosen on ``test``; it is used once, for the figures.
+    bank : ConceptBank or None
+        None makes every activation column a concept.
+    settings : FitSettings, optional
+    data : dict, optional
+        Where the data came from, for config.json: ``source``, ``test``, ``content`` hashes, ...
+    progress : callable (stage, done, total), optional
+
+    Returns
+    -------
+    Run
+        Not yet written; see `pcbm.model.save_run`.
+
+    Raises
+    ------
+    InputError
+        Labels are absent, a test class is unknown in train, dimensions differ.
+    """
+    settings = settings or FitSettings()
+    tell = progress or (lambda stage, done, total: None)
+    began = time.perf_counter()
+    check_same_backbone(train.record, None if bank is None else bank.record, "the concept bank")
+    check_same_backbone(train.record, test.record, "the test data")
+    labels, train_part, test_part = _labelled(train, test, settings.task)
+    tell("fit", 0, 1)
+    model, validation = _fit(train_part, bank, settings, labels.task)
+    fitted = time.perf_counter()
+    tell("fit", 1, 1)
+    evaluation = evaluate_model(model, test_part.X, test_part.y, test.group)
+    controls = _controls(model, train_part, test_part, settings, labels.task, tell)
+    ended = time.perf_counter()
+    metrics = {
+        "run": None,
+        "task": labels.task,
+        "n_train": len(train_part),
+        "n_test": len(test_part),
+        "n_concepts": len(model.concept_names_),
+        "n_classes": None if labels.classes is None else len(labels.classes),
+        "lam": float(model.lam_),
+        "nec": float(model.nec_),
+        **_train_and_test(model, train_part, evaluation, labels.task),
+        "controls": controls,
+        "residual": _residual_record(model, test_part, labels.task),
+        "path": _path_record(model, train_part, labels.task),
+        "validation": validation,
+        "evaluation": evaluation,
+        "warnings": [*([labels.note] if labels.note else []), *_warnings(model, controls)],
+        "seconds": {"fit": fitted - began, "controls": ended - fitted, "total": ended - began},
+    }
+    config = describe(
+        model,
+        backbone=train.record or (None if bank is None else bank.record),
+        data=data,
+        settings=asdict(settings),
+    )
+    return Run(model, config, metrics)
+
+
+def evaluate_model(
+    model: Any, X: np.ndarray, y: np.ndarray, group: np.ndarray | None = None
+) -> dict[str, Any]:
+    """Return the evaluation E of a fitted model on activations; see `evaluate`."""
+    task = task_of(model)
+    if task == "regression":
+        return evaluate(y, model.predict(X), None, None, task, group)
+    return evaluate(y, model.predict(X), model.predict_proba(X), model.classes_, task, group)
+
+
+def labels_for(model: Any, acts: ActivationSet) -> np.ndarray:
+    """Return the labels of new data as a fitted model's task reads them.
+
+    Raises
+    ------
+    InputError
+        There are no labels, or one names a class the model does not know.
+    """
+    task = task_of(model)
+    if acts.y is None:
+        raise InputError("the data has no labels: give a label for each row")
+    classes = None if task == "regression" else model.classes_
+    return resolve_task(acts.y, task, label_names=acts.label_names, classes=classes).y
+
+
+def _labelled(
+    train: ActivationSet, test: ActivationSet, task: str
+) -> tuple[Labels, Sample, Sample]:
+    """Read the labels of both parts as one task."""
+    labels = resolve_task(train.y, task, label_names=train.label_names)
+    other = resolve_task(test.y, labels.task, label_names=test.label_names, classes=labels.classes)
+    parts = Sample(np.asarray(train.X), labels.y), Sample(np.asarray(test.X), other.y)
+    if parts[0].X.shape[1] != parts[1].X.shape[1]:
+        raise InputError(
+            f"the training activations have {parts[0].X.shape[1]} columns and the test ones "
+            f"{parts[1].X.shape[1]}: use the same backbone, layer and pooling for both"
+        )
+    return labels, *parts
+
+
+def _fit(
+    train: Sample, bank: ConceptBank | None, settings: FitSettings, task: str
+) -> tuple[Any, dict[str, Any] | None]:
+    """Choose lam if the user did not, and fit the estimator."""
+    kind = PostHocCBMRegressor if task == "regression" else PostHocCBM
+    model = kind(
+        bank,
+        projection=settings.projection,
+        concepts_per_class=settings.concepts_per_class,
+        lam=settings.lam,
+        l1_ratio=settings.l1_ratio,
+        residual=settings.residual,
+        random_state=settings.seed,
+    )
+    model._check_choices()
+    choice = None
+    if settings.lam is None and settings.concepts_per_class is None:
+        choice = _choose_lam(train, bank, settings, task)
+        model.set_params(lam=choice.lam)
+    return model.fit(train.X, train.y), None if choice is None else choice.to_json()
+
+
+def _choose_lam(train: Sample, bank: ConceptBank | None, settings: FitSettings, task: str) -> Any:
+    """Return the sparsest point within one standard error of the best on validation rows."""
+    scores = train.X
+    if bank is not None:
+        check_dimensions(train.X.shape[1], bank)
+        scores = fit_projection(train.X, bank, settings.projection).transform(train.X)
+    mean, scale = standardise(scores)
+    families = {"regression": "gaussian", "multilabel": "multilabel", "binary": "binomial"}
+    return validated_lam(
+        (scores - mean) / scale,
+        train.y,
+        family=families.get(task, "multinomial"),
+        l1_ratio=settings.l1_ratio,
+        seed=settings.seed,
+    )
+
+
+def _train_and_test(
+    model: Any, train: Sample, evaluation: dict[str, Any], task: str
+) -> dict[str, Any]:
+    own = evaluate_model(model, train.X, train.y)
+    names = ("r2", "rmse") if task == "regression" else ("accuracy",)
+    return {name: {"train": own[name], "test": evaluation[name]} for name in names}
+
+
+def _path_record(model: Any, train: Sample, task: str) -> list[dict[str, float]]:
+    """Return NEC and the training figure along the path; test data is not used for it."""
+    Z = (model.transform(train.X) - model.mean_) / model.scale_
+    path = model.path_
+    name = "r2" if task == "regression" else "accuracy"
+    return [
+        {
+            "lam": float(path.lams[i]),
+            "nec": float(path.nec[i]),
+            "kkt": float(path.kkt[i]),
+            "deviance": float(path.deviance[i]),
+            name: headline(train.y, path_predictions(path, i, Z), task),
+        }
+        for i in range(len(path.lams))
+    ]
+
+
+def _controls(
+    model: Any, train: Sample, test: Sample, settings: FitSettings, task: str, tell: Progress
+) -> dict[str, Any]:
+    probe = full_probe(train, test, task, seed=settings.seed)
+    record: dict[str, Any] = {
+        "full_probe": probe["value"],
+        "full_probe_C": probe["C"],
+        "majority": majority(train, test, task),
+        "random_bank": None,
+    }
+    if settings.control_repeats > 0:
+        random = _random_control(model, train, test, settings, task, tell)
+        record["random_bank"] = random.to_json()
+    return record
+
+
+def _random_control(
+    model: Any, train: Sample, test: Sample, settings: FitSettings, task: str, tell: Progress
+) -> RandomBanks:
+    """Compare with random banks; on large data on a subsample, the named bank refitted on it."""
+    if len(train) > settings.control_rows:
+        drawn = np.random.default_rng(settings.seed).permutation(len(train))
+        train = train.take(np.sort(drawn[: settings.control_rows]))
+        part = replace(settings, lam=float(model.lam_), concepts_per_class=None, residual="none")
+        named, _ = _fit(train, model.bank, part, task)
+    else:
+        named = model.without_residual()
+    spread = float(np.var(test.y)) if task == "regression" else None
+    return random_banks(
+        train,
+        test,
+        model.bank,
+        named_scores=row_scores(test.y, named.predict(test.X), task, spread),
+        nec=float(named.nec_),
+        task=task,
+        family=named.head_.family_,
+        projection=settings.projection,
+        l1_ratio=settings.l1_ratio,
+        repeats=settings.control_repeats,
+        seed=settings.seed,
+        progress=lambda done, total: tell("random banks", done, total),
+    )
+
+
+def _residual_record(model: Any, test: Sample, task: str) -> dict[str, Any] | None:
+    """Return what the residual adds on test, or None when there is none."""
+    if model.residual_ is None:
+        return None
+    name = "r2" if task == "regression" else "accuracy"
+    return {
+        **model.residual_.record(),
+        name: {
+            "concepts_only": headline(test.y, model.without_residual().predict(test.X), task),
+            "with_residual": headline(test.y, model.predict(test.X), task),
+        },
+    }
+
+
+def _warnings(model: Any, controls: dict[str, Any]) -> list[str]:
+    """Say in words what a reader of the figures must not overlook."""
+    texts = []
+    random = controls["random_bank"]
+    if random is None:
+        texts.append("random banks were not measured: accuracy alone is no evidence for concepts")
+    elif not random["beaten"]:
+        low, high = random["interval"]
+        texts.append(
+            "accuracy is no evidence for these concepts: at NEC "
+            f"{random['nec']:.3g}, {random['repeats']} banks of random directions reach "
+            f"{random['mean']:.3f} on average against {random['named']:.3f} "
+            f"(difference {random['difference']:+.3f}, 95 % interval {low:+.3f} to {high:+.3f}, "
+            f"p = {random['p_value']:.3g})"
+        )
+    if model.nec_ == 0:
+        texts.append("no concept has a coefficient: lower --lam or raise --concepts-per-class")
+    if model.residual_ is not None:
+        texts.append(
+            "the residual reads raw activations: it can use what the concepts do not name, "
+            "and an edit of a concept does not reach it"
+        )
+    return texts
