@@ -1,0 +1,37 @@
+"""Sparse linear heads: the objective, its solver, the path and the estimators."""
+
+from pcbm.heads.certificates import kkt_violation, lam_max, objective
+from pcbm.heads.classifier import SparseLinearHead
+from pcbm.heads.links import probabilities
+from pcbm.heads.path import Path, elastic_net_path, nec
+from pcbm.heads.regressor import SparseLinearRegressor
+from pcbm.heads.selection import (
+    Validation,
+    bic,
+    held_out_rows,
+    select_by_bic,
+    select_by_lam,
+    select_by_nec,
+    validated_lam,
+)
+from pcbm.heads.standardise import standardise
+
+__all__ = [
+    "Path",
+    "SparseLinearHead",
+    "SparseLinearRegressor",
+    "Validation",
+    "bic",
+    "elastic_net_path",
+    "held_out_rows",
+    "kkt_violation",
+    "lam_max",
+    "nec",
+    "objective",
+    "probabilities",
+    "select_by_bic",
+    "select_by_lam",
+    "select_by_nec",
+    "standardise",
+    "validated_lam",
+]

@@ -1,0 +1,83 @@
+"""Pure functions of a head: objective, optimality, the strength that empties it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pcbm.heads.inputs import check_fixed, check_problem
+from pcbm.heads.path import lam_max_of, null_point
+from pcbm.heads.penalties import Penalty
+
+Array = NDArray[np.float64]
+
+
+def objective(
+    Z: ArrayLike,
+    y: ArrayLike,
+    coef: ArrayLike,
+    intercept: ArrayLike,
+    lam: float,
+    *,
+    family: str = "multinomial",
+    l1_ratio: float = 0.99,
+    sample_weight: ArrayLike | None = None,
+    offset: ArrayLike | None = None,
+    penalty_factor: ArrayLike | None = None,
+) -> float:
+    """Return the weighted mean loss plus penalty of a head; see `elastic_net_path`."""
+    problem, _ = check_problem(Z, y, family, sample_weight, offset, None)
+    factor = check_fixed(problem, l1_ratio, 1.0, penalty_factor)
+    point = problem.from_original(np.atleast_2d(np.asarray(coef, float)), np.atleast_1d(intercept))
+    return point.objective(
+        Penalty.elastic_net(lam, l1_ratio, factor, problem.free, grouped=family == "grouped")
+    )
+
+
+def kkt_violation(
+    Z: ArrayLike,
+    y: ArrayLike,
+    coef: ArrayLike,
+    intercept: ArrayLike,
+    lam: float,
+    *,
+    family: str = "multinomial",
+    l1_ratio: float = 0.99,
+    sample_weight: ArrayLike | None = None,
+    offset: ArrayLike | None = None,
+    free: ArrayLike | None = None,
+    penalty_factor: ArrayLike | None = None,
+) -> float:
+    """Return the largest subgradient violation of a head over coefficients and intercepts.
+
+    Divided by ``lam``, like ``Path.kkt``; zero is optimal. Groups count by the 2-norm of their
+    column.
+    """
+    problem, _ = check_problem(Z, y, family, sample_weight, offset, free)
+    factor = check_fixed(problem, l1_ratio, 1.0, penalty_factor)
+    point = problem.from_original(np.atleast_2d(np.asarray(coef, float)), np.atleast_1d(intercept))
+    penalty = Penalty.elastic_net(lam, l1_ratio, factor, problem.free, grouped=family == "grouped")
+    return point.violation(penalty) / lam
+
+
+def lam_max(
+    Z: ArrayLike,
+    y: ArrayLike,
+    *,
+    family: str = "multinomial",
+    l1_ratio: float = 0.99,
+    sample_weight: ArrayLike | None = None,
+    offset: ArrayLike | None = None,
+    free: ArrayLike | None = None,
+    penalty_factor: ArrayLike | None = None,
+) -> float:
+    """Return the least strength at which every penalised coefficient is zero.
+
+    In closed form ``max_j |Z_j' (y - ybar)| / (n f_j l1_ratio)``, the largest over rows, or the
+    norm over rows when grouped. With an offset or unpenalised columns the null model in place of
+    ybar is fitted first.
+    """
+    problem, _ = check_problem(Z, y, family, sample_weight, offset, free)
+    factor = check_fixed(problem, l1_ratio, 1.0, penalty_factor)
+    null = null_point(problem, factor)
+    return lam_max_of(null, l1_ratio, factor, grouped=family == "grouped")

@@ -1,0 +1,190 @@
+"""The sparse linear head as a scikit-learn classifier."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import Tags, compute_sample_weight
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from pcbm.errors import InputError
+from pcbm.heads.links import probabilities
+from pcbm.heads.path import Path
+from pcbm.heads.standardise import standardise
+from pcbm.heads.validation import check_settings, choose_point, fit_path
+
+Array = NDArray[np.float64]
+
+
+class SparseLinearHead(ClassifierMixin, BaseEstimator):
+    """Sparse linear classifier on standardised columns, fitted along a whole path.
+
+    Labels decide the family: two classes give one coefficient row (positive = the second of
+    ``classes_``), more give a symmetric softmax with one row each, an (n, C) matrix of 0 and 1
+    gives C logistic rows.
+
+    Parameters
+    ----------
+    lam : float, optional
+        Strength of the penalty.
+    concepts_per_class : float, optional
+        Take the path point with the largest NEC not above this. Without ``lam`` and
+        ``concepts_per_class`` the point with the least BIC is taken.
+    l1_ratio : float
+        Share of the penalty that is the 1-norm.
+    grouped : bool
+        Select whole columns, with the norm ``||W_:j||_2`` in place of the 1-norm; more than two
+        classes only.
+    n_lams, lam_min_ratio : int, float
+        The grid of the path; see `elastic_net_path`.
+    tol : float
+        Largest subgradient violation over ``lam``.
+    class_weight : dict or "balanced", optional
+        Factors of the sample weights, as in scikit-learn; not for multilabel targets.
+
+    Attributes
+    ----------
+    coef_ : (C, K) array, or (1, K) for two classes
+        Coefficients of the STANDARDISED columns.
+    intercept_ : (C,) or (1,) array
+    mean_, scale_ : (K,) arrays
+        Weighted means and 1/n standard deviations of the training columns.
+    classes_ : array
+        Labels in the order of ``np.unique``; the label columns 0..C-1 for multilabel targets.
+    lam_, nec_ : float
+        Strength and number of effective concepts of the chosen point.
+    path_ : Path
+    family_ : str
+    n_features_in_, feature_names_in_
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 1.0], [3.0, 0.0]] * 5)
+    >>> head = SparseLinearHead(concepts_per_class=1).fit(X, ["no", "no", "yes", "yes"] * 5)
+    >>> head.predict([[3.0, 1.0]]).tolist(), (head.coef_ != 0).tolist()
+    (['yes'], [[True, False]])
+    """
+
+    classes_: NDArray
+    coef_: Array
+    intercept_: Array
+    mean_: Array
+    scale_: Array
+    path_: Path
+
+    def __init__(
+        self,
+        lam: float | None = None,
+        concepts_per_class: float | None = None,
+        l1_ratio: float = 0.99,
+        grouped: bool = False,
+        n_lams: int = 50,
+        lam_min_ratio: float = 1e-3,
+        tol: float = 1e-3,
+        class_weight: dict | str | None = None,
+    ) -> None:
+        self.lam = lam
+        self.concepts_per_class = concepts_per_class
+        self.l1_ratio = l1_ratio
+        self.grouped = grouped
+        self.n_lams = n_lams
+        self.lam_min_ratio = lam_min_ratio
+        self.tol = tol
+        self.class_weight = class_weight
+
+    def __sklearn_tags__(self) -> Tags:
+        """Return the tags; multilabel targets are fitted too."""
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        tags.target_tags.multi_output = True
+        return tags
+
+    def fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> SparseLinearHead:
+        """Fit the path and choose a point.
+
+        Parameters
+        ----------
+        X : (n, K) array
+        y : (n,) labels, or (n, C) array of 0 and 1
+        sample_weight : (n,) array, optional
+            Counts of the rows: 2 equals the row given twice, 0 equals its absence.
+        """
+        check_settings(self)
+        X, y = validate_data(self, X, y, multi_output=True, dtype=np.float64)
+        check_classification_targets(y)
+        weights = None
+        if sample_weight is not None:
+            weights = _check_sample_weight(
+                sample_weight, X, dtype=np.float64, ensure_non_negative=True
+            )
+        family, target = self._family(y)
+        weights = self._class_weighted(family, target, weights)
+        self.family_ = family
+        self.mean_, self.scale_ = standardise(X, weights)
+        Z = (X - self.mean_) / self.scale_
+        self.path_ = fit_path(self, Z, target, family, weights)
+        index = choose_point(self, self.path_, Z, target, weights)
+        found = self.path_.classes
+        self.classes_ = np.arange(target.shape[1]) if found is None else found
+        self.coef_ = self.path_.coefs[index].copy()
+        self.intercept_ = self.path_.intercepts[index].copy()
+        self.lam_ = float(self.path_.lams[index])
+        self.nec_ = float(self.path_.nec[index])
+        return self
+
+    def _family(self, y: NDArray) -> tuple[str, NDArray]:
+        kind = type_of_target(y)
+        if kind == "multilabel-indicator":
+            if self.grouped:
+                raise InputError("grouped=True does not serve multilabel targets: leave it out")
+            return "multilabel", np.asarray(y)
+        if kind == "multiclass-multioutput":
+            raise InputError(
+                "y is a matrix of classes: give (n,) labels or an (n, C) matrix of 0 and 1"
+            )
+        target = np.asarray(y).reshape(len(y))
+        classes = np.unique(target)
+        if len(classes) < 2:
+            raise InputError(
+                f"y holds only 1 class ({classes[0]!r}): a classifier needs two classes or more"
+            )
+        if len(classes) == 2:
+            if self.grouped:
+                raise InputError("grouped=True needs more than two classes: leave it out")
+            return "binomial", target
+        return ("grouped" if self.grouped else "multinomial"), target
+
+    def _class_weighted(self, family: str, y: NDArray, weights: Array | None) -> Array | None:
+        if self.class_weight is None:
+            return weights
+        if family == "multilabel":
+            raise InputError("class_weight does not serve multilabel targets: use sample_weight")
+        factors = compute_sample_weight(self.class_weight, y)
+        return factors if weights is None else factors * weights
+
+    def decision_function(self, X: ArrayLike) -> Array:
+        """Return the linear predictors: (n, C), or (n,) for two classes."""
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, dtype=np.float64)
+        eta = ((X - self.mean_) / self.scale_) @ self.coef_.T + self.intercept_
+        return eta[:, 0] if self.family_ == "binomial" else eta
+
+    def predict_proba(self, X: ArrayLike) -> Array:
+        """Return probabilities (n, C); (n, 2) for two classes; one per label for multilabel."""
+        return probabilities(self.decision_function(X), self.family_)
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Return labels (n,), or (n, C) of 0 and 1."""
+        eta = self.decision_function(X)
+        if self.family_ == "multilabel":
+            return (eta > 0).astype(int)
+        if self.family_ == "binomial":
+            return self.classes_[(eta > 0).astype(int)]
+        return self.classes_[eta.argmax(axis=1)]

@@ -1,0 +1,271 @@
+"""The regularisation path: one warm-started solution per strength of the penalty."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.exceptions import ConvergenceWarning
+
+from pcbm.heads.inputs import check_fixed, check_problem
+from pcbm.heads.penalties import Penalty
+from pcbm.heads.problem import Point, Problem
+from pcbm.heads.solver import Outcome, Workspace, solve
+
+Array = NDArray[np.float64]
+
+NEC_THRESHOLD = 1e-5
+SMALLEST_L1_RATIO = 1e-3  # stands in for l1_ratio in lam_max, which is infinite for pure ridge
+MAX_ITER = 1000
+SMALL_SET = 64  # with this many columns or fewer, working sets do not pay
+
+
+@dataclass(frozen=True)
+class Path:
+    """A regularisation path of L points for C coefficient rows and K concepts.
+
+    Attributes
+    ----------
+    lams : (L,) penalty strengths
+    coefs : (L, C, K) coefficients for the columns as they were given
+    intercepts : (L, C)
+    kkt : (L,) largest subgradient violation over coefficients and intercepts, divided by lam
+    nec : (L,) number of effective concepts, see `nec`
+    objective : (L,) loss plus penalty
+    deviance : (L,) share of the null model's loss that the fit explains
+    n_iter : (L,) outer iterations
+    family : multinomial, grouped, binomial, multilabel or gaussian
+    classes : (C,) class labels ((2,) for binomial), None for multilabel and gaussian
+    """
+
+    lams: Array
+    coefs: Array
+    intercepts: Array
+    kkt: Array
+    nec: Array
+    objective: Array
+    deviance: Array
+    n_iter: NDArray[np.int64]
+    family: str
+    classes: NDArray | None
+
+    def __len__(self) -> int:
+        """Return the number of points."""
+        return len(self.lams)
+
+    def decision(self, Z: ArrayLike, index: int) -> Array:
+        """Return the linear predictors (n, C) of point ``index`` on ``Z`` (n, K)."""
+        return np.asarray(Z, float) @ self.coefs[index].T + self.intercepts[index]
+
+
+def nec(coef: ArrayLike) -> float:
+    """Return the number of effective concepts of ``coef`` (C, K): non-zeros per row, a mean.
+
+    A coefficient counts when its size exceeds 1e-5.
+    """
+    coef = np.atleast_2d(np.asarray(coef, float))
+    return float((np.abs(coef) > NEC_THRESHOLD).sum() / len(coef))
+
+
+def elastic_net_path(
+    Z: ArrayLike,
+    y: ArrayLike,
+    *,
+    family: str = "multinomial",
+    l1_ratio: float = 0.99,
+    n_lams: int = 50,
+    lam_min_ratio: float = 1e-3,
+    lams: Sequence[float] | Array | None = None,
+    tol: float = 1e-3,
+    sample_weight: ArrayLike | None = None,
+    offset: ArrayLike | None = None,
+    free: ArrayLike | None = None,
+    start: tuple[ArrayLike, ArrayLike] | None = None,
+    penalty_factor: ArrayLike | None = None,
+    max_iter: int = MAX_ITER,
+) -> Path:
+    """Fit a sparse linear head for a whole grid of penalty strengths.
+
+    Minimises, for each ``lam``, the weighted mean loss plus
+    ``lam * sum_j f_j (l1_ratio |W_kj| + (1 - l1_ratio)/2 W_kj^2)``, intercepts free. ``Z`` is
+    used as given: standardise it first (`standardise`).
+
+    Parameters
+    ----------
+    Z : (n, K) array
+        Concept scores.
+    y : array
+        multinomial, grouped: (n,) labels, rows in the order of ``np.unique``. binomial: (n,)
+        labels of two classes, positive = the second. multilabel: (n, C) of 0 and 1.
+        gaussian: (n,) or (n, C) floats.
+    family : {"multinomial", "grouped", "binomial", "multilabel", "gaussian"}
+        multinomial is the symmetric softmax with C rows; grouped the same with the column norm
+        ``||W_:j||_2`` in place of the absolute values; multilabel and gaussian sum the losses
+        of their rows, with one ``lam`` for all.
+    l1_ratio : float in [0, 1]
+    n_lams, lam_min_ratio : int, float
+        The grid ``lam_max * exp(linspace(0, log(lam_min_ratio), n_lams))``, never cut short.
+        With ``l1_ratio`` below 1e-3, lam_max is that of 1e-3.
+    lams : sequence of positive floats, optional
+        These strengths, in this order, in place of the grid.
+    tol : float
+        Each point stops only when its largest subgradient violation is at most ``tol * lam``.
+    sample_weight : (n,) array, optional
+        Normalised to sum one, so a weight of 2 equals the row given twice. Rows of weight zero
+        do not exist: a class seen only there has no coefficient row.
+    offset : (n, C) array, optional
+        Added to the predictors; (n,) or (n, 1) for one row.
+    free : (C, K) bool array, optional
+        Coefficients that may move; the others are held at zero.
+    start : (coef (C, K), intercept (C,)), optional
+        Where the first strength starts from.
+    penalty_factor : (K,) array, optional
+        Non-negative factors f_j of the penalty; zero leaves a column unpenalised.
+    max_iter : int
+        Cap on the iterations of one point. Reaching it gives a ConvergenceWarning.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    InputError
+        Shapes, values or names do not fit.
+
+    References
+    ----------
+    Friedman, Hastie, Tibshirani, "Regularization paths for generalized linear models via
+    coordinate descent", J. Stat. Softw. 33 (2010). Yuan, Ho, Lin, "An improved GLMNET for
+    l1-regularized logistic regression", JMLR 13 (2012).
+    """
+    problem, classes = check_problem(Z, y, family, sample_weight, offset, free)
+    rows, width = problem.shape
+    factor = check_fixed(problem, l1_ratio, tol, penalty_factor)
+    null = null_point(problem, factor)
+    grouped = family == "grouped"
+    if lams is None:
+        top = lam_max_of(null, l1_ratio, factor, grouped=grouped)
+        strengths = top * np.exp(np.linspace(0, np.log(lam_min_ratio), n_lams))
+    else:
+        strengths = np.asarray(lams, float)
+    point = null
+    if start is not None:
+        point = problem.from_original(np.asarray(start[0], float), np.asarray(start[1], float))
+    screen = _Screen(problem)
+    outcomes, penalties = [], []
+    for lam in strengths:
+        penalty = Penalty.elastic_net(lam, l1_ratio, factor, problem.free, grouped=grouped)
+        outcome = screen.solve(point, penalty, tol * lam, max_iter)
+        if not outcome.converged:
+            _warn(lam, outcome, tol)
+        point = outcome.point
+        outcomes.append(outcome)
+        penalties.append(penalty)
+    return _collect(strengths, outcomes, penalties, null, family, classes)
+
+
+def null_point(problem: Problem, factor: Array) -> Point:
+    """Return the solution with every penalised coefficient at zero."""
+    point = problem.start()
+    unpenalised = np.flatnonzero((factor == 0) & problem.free.any(axis=0))
+    if problem.offset is None and not len(unpenalised):
+        return point
+    penalty = Penalty.elastic_net(0.0, 0.0, factor, problem.free)
+    scale = max(float(np.abs(point.gradient[0]).max(initial=0.0)), np.finfo(float).tiny)
+    workspace = Workspace.over(problem, unpenalised)
+    return solve(workspace, point, penalty, 1e-10 * scale, max_iter=MAX_ITER).point
+
+
+def lam_max_of(null: Point, l1_ratio: float, factor: Array, *, grouped: bool) -> float:
+    """Return the least strength at which every penalised coefficient is zero.
+
+    max_j |dL/dW_kj| / (f_j l1_ratio) at the null model; the column norm when grouped. Data on
+    which the null model is perfect has no such strength; 1 stands in.
+    """
+    slopes, level = null.gradient
+    slopes = np.where(null.problem.free, slopes + level[:, None] * null.problem.means, 0.0)
+    size = np.linalg.norm(slopes, axis=0) if grouped else np.abs(slopes).max(axis=0)
+    penalised = factor > 0
+    top = (size[penalised] / factor[penalised]).max(initial=0.0)
+    return float(top / max(l1_ratio, SMALLEST_L1_RATIO)) if top > 0 else 1.0
+
+
+class _Screen:
+    """Keeps the working set of a path and checks the columns outside it.
+
+    The set starts from the strong rule (Tibshirani et al., 2012) and grows until no column
+    outside it violates the optimality conditions.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        width = problem.shape[1]
+        everything = np.arange(width)
+        self.workspace = Workspace.over(
+            problem, everything if width <= SMALL_SET else everything[:0]
+        )
+
+    def solve(self, point: Point, penalty: Penalty, tol: float, max_iter: int) -> Outcome:
+        self._grow(point.coef.any(axis=0) | (penalty.l1 == 0))
+        spent = 0
+        while True:
+            outcome = solve(self.workspace, point, penalty, tol, max_iter=max_iter - spent)
+            spent += outcome.n_iter
+            point = outcome.point
+            features, intercepts = point.violations(penalty)
+            outside = features > tol
+            outside[self.workspace.columns] = False
+            if not outside.any() or not outcome.converged:
+                worst = max(float(features.max(initial=0.0)), intercepts)
+                return Outcome(point, worst, spent, worst <= tol)
+            self._grow(outside)
+
+    def _grow(self, wanted: NDArray[np.bool_]) -> None:
+        inside = np.zeros(self.problem.shape[1], bool)
+        inside[self.workspace.columns] = True
+        if not (wanted & ~inside).any():
+            return
+        union = inside | wanted
+        if 2 * union.sum() > len(union):
+            union[:] = True
+        self.workspace = Workspace.over(self.problem, np.flatnonzero(union))
+
+
+def _warn(lam: float, outcome: Outcome, tol: float) -> None:
+    warnings.warn(
+        f"lam={lam:.4g} stopped after {outcome.n_iter} iterations at a violation of "
+        f"{outcome.violation / lam:.2e} lam, above tol={tol:g}: "
+        "raise tol or max_iter, or standardise the columns",
+        ConvergenceWarning,
+        stacklevel=3,
+    )
+
+
+def _collect(
+    lams: Array,
+    outcomes: list[Outcome],
+    penalties: list[Penalty],
+    null: Point,
+    family: str,
+    classes: NDArray | None,
+) -> Path:
+    points = [outcome.point for outcome in outcomes]
+    floor = null.problem.datafit.saturated()
+    base = null.evaluation.value - floor
+    losses = np.array([p.evaluation.value for p in points]) - floor
+    return Path(
+        lams=lams,
+        coefs=np.array([p.coef for p in points]),
+        intercepts=np.array([p.intercept for p in points]),
+        kkt=np.array([o.violation for o in outcomes]) / lams,
+        nec=np.array([nec(p.coef) for p in points]),
+        objective=np.array([p.objective(q) for p, q in zip(points, penalties, strict=True)]),
+        deviance=1 - losses / base if base > 0 else np.zeros(len(points)),
+        n_iter=np.array([o.n_iter for o in outcomes]),
+        family=family,
+        classes=classes,
+    )

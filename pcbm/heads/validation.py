@@ -1,0 +1,87 @@
+"""What the two estimators share: checked settings, standardised columns, the chosen point."""
+
+from __future__ import annotations
+
+import numbers
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pcbm.errors import InputError
+from pcbm.heads.certificates import lam_max
+from pcbm.heads.path import Path, elastic_net_path
+from pcbm.heads.selection import select_by_bic, select_by_nec
+
+Array = NDArray[np.float64]
+
+
+def check_settings(head: Any) -> None:
+    """Raise InputError when a constructor parameter of ``head`` is of the wrong kind or range."""
+    if head.lam is not None and head.concepts_per_class is not None:
+        raise InputError("lam and concepts_per_class are both given: give one of them")
+    _number("lam", head.lam, low=0.0, open_low=True, optional=True)
+    _number("concepts_per_class", head.concepts_per_class, low=0.0, optional=True)
+    _number("l1_ratio", head.l1_ratio, low=0.0, high=1.0)
+    _number("lam_min_ratio", head.lam_min_ratio, low=0.0, high=1.0, open_low=True)
+    _number("tol", head.tol, low=0.0, open_low=True)
+    if not isinstance(head.n_lams, numbers.Integral) or head.n_lams < 1:
+        raise InputError(f"n_lams={head.n_lams!r}: give a whole number of at least 1")
+
+
+def _number(
+    name: str,
+    value: object,
+    *,
+    low: float,
+    high: float = np.inf,
+    open_low: bool = False,
+    optional: bool = False,
+) -> None:
+    if value is None and optional:
+        return
+    fits = (
+        isinstance(value, numbers.Real)
+        and not isinstance(value, bool)
+        and (low < value if open_low else low <= value)
+        and value <= high
+    )
+    if not fits:
+        span = f"{'above' if open_low else 'of at least'} {low:g}"
+        span += f" and at most {high:g}" if high < np.inf else ""
+        raise InputError(f"{name}={value!r}: give a number {span}")
+
+
+def fit_path(head: Any, Z: Array, y: NDArray, family: str, weights: Array | None) -> Path:
+    """Fit the path that the settings of ``head`` ask for.
+
+    With a given lam the grid's points above it come first, as warm starts, and lam is the last.
+    """
+    settings: dict[str, Any] = {
+        "family": family,
+        "l1_ratio": head.l1_ratio,
+        "sample_weight": weights,
+    }
+    lams = None
+    if head.lam is not None:
+        top = lam_max(Z, y, **settings)
+        grid = top * np.exp(np.linspace(0, np.log(head.lam_min_ratio), head.n_lams))
+        lams = np.append(grid[grid > head.lam], head.lam)
+    return elastic_net_path(
+        Z,
+        y,
+        n_lams=head.n_lams,
+        lam_min_ratio=head.lam_min_ratio,
+        lams=lams,
+        tol=head.tol,
+        **settings,
+    )
+
+
+def choose_point(head: Any, path: Path, Z: Array, y: NDArray, weights: Array | None) -> int:
+    """Return the index of the point that the settings of ``head`` ask for; default BIC."""
+    if head.lam is not None:
+        return len(path) - 1
+    if head.concepts_per_class is not None:
+        return select_by_nec(path, head.concepts_per_class)
+    return select_by_bic(path, Z, y, weights)
