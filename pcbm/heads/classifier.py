@@ -117,18 +117,19 @@ class SparseLinearHead(ClassifierMixin, BaseEstimator):
             Counts of the rows: 2 equals the row given twice, 0 equals its absence.
         """
         check_settings(self)
-        X, y = validate_data(self, X, y, multi_output=True, dtype=np.float64)
-        check_classification_targets(y)
+        checked, labels = validate_data(self, X, y, multi_output=True, dtype=np.float64)
+        check_classification_targets(labels)
+        scores = np.asarray(checked)
         weights = None
         if sample_weight is not None:
             weights = _check_sample_weight(
-                sample_weight, X, dtype=np.float64, ensure_non_negative=True
+                sample_weight, scores, dtype=np.float64, ensure_non_negative=True
             )
-        family, target = self._family(y)
+        family, target = self._family(np.asarray(labels))
         weights = self._class_weighted(family, target, weights)
         self.family_ = family
-        self.mean_, self.scale_ = standardise(X, weights)
-        Z = (X - self.mean_) / self.scale_
+        self.mean_, self.scale_ = standardise(scores, weights)
+        Z = (scores - self.mean_) / self.scale_
         self.path_ = fit_path(self, Z, target, family, weights)
         index = choose_point(self, self.path_, Z, target, weights)
         found = self.path_.classes
@@ -172,8 +173,8 @@ class SparseLinearHead(ClassifierMixin, BaseEstimator):
     def decision_function(self, X: ArrayLike) -> Array:
         """Return the linear predictors: (n, C), or (n,) for two classes."""
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=np.float64)
-        eta = ((X - self.mean_) / self.scale_) @ self.coef_.T + self.intercept_
+        scores = np.asarray(validate_data(self, X, reset=False, dtype=np.float64))
+        eta = ((scores - self.mean_) / self.scale_) @ self.coef_.T + self.intercept_
         return eta[:, 0] if self.family_ == "binomial" else eta
 
     def predict_proba(self, X: ArrayLike) -> Array:

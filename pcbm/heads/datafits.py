@@ -31,9 +31,17 @@ class Evaluation:
 class Datafit(Protocol):
     """A convex, smooth loss of the predictors."""
 
-    weights: Array
-    n_rows: int
-    coupled: bool
+    @property
+    def weights(self) -> Array:
+        """Weights (n,) of the rows, which sum to one."""
+
+    @property
+    def n_rows(self) -> int:
+        """Number of coefficient rows, C."""
+
+    @property
+    def coupled(self) -> bool:
+        """Whether the loss of one row depends on the predictors of the others."""
 
     def evaluate(self, eta: Array) -> Evaluation:
         """Return value, slope and response at ``eta`` (C, n)."""

@@ -143,7 +143,6 @@ def elastic_net_path(
     l1-regularized logistic regression", JMLR 13 (2012).
     """
     problem, classes = check_problem(Z, y, family, sample_weight, offset, free)
-    rows, width = problem.shape
     factor = check_fixed(problem, l1_ratio, tol, penalty_factor)
     null = null_point(problem, factor)
     grouped = family == "grouped"

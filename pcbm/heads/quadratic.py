@@ -260,7 +260,9 @@ def solve_groups(M, gradient, u, l1, l2, free, tol, max_sweeps):  # type: ignore
     q = gradient.copy()
     z = np.empty(rows)
     a = np.empty(rows)
-    for sweep in range(max_sweeps):
+    sweeps = 0
+    while sweeps < max_sweeps:
+        sweeps += 1
         worst = 0.0
         for j in range(width):
             length = 0.0
@@ -286,4 +288,4 @@ def solve_groups(M, gradient, u, l1, l2, free, tol, max_sweeps):  # type: ignore
                         q[k, i] += step * row[i]
         if worst <= tol:
             break
-    return new, sweep + 1
+    return new, sweeps

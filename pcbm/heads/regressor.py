@@ -87,17 +87,20 @@ class SparseLinearRegressor(RegressorMixin, BaseEstimator):
             Counts of the rows: 2 equals the row given twice, 0 equals its absence.
         """
         check_settings(self)
-        X, y = validate_data(self, X, y, multi_output=True, y_numeric=True, dtype=np.float64)
+        checked, values = validate_data(
+            self, X, y, multi_output=True, y_numeric=True, dtype=np.float64
+        )
+        scores = np.asarray(checked)
         weights = None
         if sample_weight is not None:
             weights = _check_sample_weight(
-                sample_weight, X, dtype=np.float64, ensure_non_negative=True
+                sample_weight, scores, dtype=np.float64, ensure_non_negative=True
             )
         self.family_ = "gaussian"
-        target = np.asarray(y, float)
+        target = np.asarray(values, float)
         self._single = target.ndim == 1
-        self.mean_, self.scale_ = standardise(X, weights)
-        Z = (X - self.mean_) / self.scale_
+        self.mean_, self.scale_ = standardise(scores, weights)
+        Z = (scores - self.mean_) / self.scale_
         self.path_ = fit_path(self, Z, target, self.family_, weights)
         index = choose_point(self, self.path_, Z, target, weights)
         self.coef_ = self.path_.coefs[index].copy()
@@ -109,6 +112,6 @@ class SparseLinearRegressor(RegressorMixin, BaseEstimator):
     def predict(self, X: ArrayLike) -> Array:
         """Return predictions (n,), or (n, C) when the targets had columns."""
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=np.float64)
-        eta = ((X - self.mean_) / self.scale_) @ self.coef_.T + self.intercept_
+        scores = np.asarray(validate_data(self, X, reset=False, dtype=np.float64))
+        eta = ((scores - self.mean_) / self.scale_) @ self.coef_.T + self.intercept_
         return eta[:, 0] if self._single else eta

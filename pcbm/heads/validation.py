@@ -40,13 +40,9 @@ def _number(
 ) -> None:
     if value is None and optional:
         return
-    fits = (
-        isinstance(value, numbers.Real)
-        and not isinstance(value, bool)
-        and (low < value if open_low else low <= value)
-        and value <= high
-    )
-    if not fits:
+    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    size = float(value) if real else np.nan  # type: ignore[arg-type]
+    if not (low < size if open_low else low <= size) or not size <= high:
         span = f"{'above' if open_low else 'of at least'} {low:g}"
         span += f" and at most {high:g}" if high < np.inf else ""
         raise InputError(f"{name}={value!r}: give a number {span}")
