@@ -1,0 +1,127 @@
+"""What the report shows of a run's edits: what was asked, what changed, what it did."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pcbm.editing import EditPlan, Step, read_history
+from pcbm.report.figures import count, decimal, percent, points, signed, significant
+
+CHANGES_AT_ONCE = 40
+FOLLOW_UPS = {
+    "renormalise": "The other coefficients of each changed row were rescaled to keep its L1 norm.",
+    "refit": "The other coefficients and the intercepts were fitted again.",
+}
+
+
+def edit_steps(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return each entry of edits.json as the template wants it, oldest first."""
+    return [_step(number, step) for number, step in enumerate(read_history(records), start=1)]
+
+
+def _step(number: int, step: Step) -> dict[str, Any]:
+    plan = EditPlan.from_dict(step.plan)
+    asked = [c for c in step.changes if c.op not in FOLLOW_UPS]
+    followed = [c for c in step.changes if c.op in FOLLOW_UPS]
+    changes = [
+        {
+            "op": change.op,
+            "class": change.row,
+            "concept": change.concept,
+            "before": signed(None if change.coef is None else change.coef[0]),
+            "after": signed(None if change.coef is None else change.coef[1]),
+            "intercept": None
+            if change.intercept[0] == change.intercept[1]
+            else f"{signed(change.intercept[0])} → {signed(change.intercept[1])}",
+        }
+        for change in asked
+    ]
+    return {
+        "number": number,
+        "edits": [str(edit) for edit in plan.edits],
+        "author": plan.author,
+        "reason": plan.reason,
+        "when": plan.date or step.when,
+        "changes": changes[:CHANGES_AT_ONCE],
+        "more": len(changes) - CHANGES_AT_ONCE if len(changes) > CHANGES_AT_ONCE else 0,
+        "moved": any(change["intercept"] for change in changes),
+        "follow_up": FOLLOW_UPS.get(step.follow_up or ""),
+        "followed": sum(c.concept is not None for c in followed),
+        "refit": _refit(step.refit),
+        "notes": step.notes,
+        "warnings": step.warnings,
+        "evaluation": _evaluation(step.evaluation),
+    }
+
+
+def _refit(record: Mapping[str, Any] | None) -> str | None:
+    if record is None:
+        return None
+    return (
+        f"λ = {significant(record['lam'])}, {count(record['n'])} rows, "
+        f"KKT violation {significant(record['kkt'], 2)} of λ"
+    )
+
+
+def _evaluation(record: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return before and after as rows of (what, before, after, difference, places)."""
+    if record is None:
+        return None
+    before, after = record["before"], record["after"]
+    overall = []
+    for key, label in (
+        ("accuracy", "Accuracy"),
+        ("balanced_accuracy", "Balanced accuracy"),
+        ("worst_group", "Worst group"),
+    ):
+        if before.get(key) is not None and "rmse" not in before:
+            overall.append(_row(label, before[key], after[key]))
+    for key, label in (("auc", "AUC"), ("r2", "R²"), ("rmse", "RMSE")):
+        if before.get(key) is not None:
+            overall.append(_plain_row(label, before[key], after[key]))
+    return {
+        "n": count(before.get("n")),
+        "data": record.get("data"),
+        "overall": overall,
+        "classes": _paired(before.get("per_class"), after.get("per_class")),
+        "groups": _paired(before.get("per_group"), after.get("per_group")),
+        "changed": record.get("changed"),
+        "warnings": list(record.get("warnings") or []),
+    }
+
+
+def _paired(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> list[Any]:
+    rows = []
+    for name, row in (before or {}).items():
+        other = (after or {}).get(name, {})
+        if row.get("accuracy") is not None and other.get("accuracy") is not None:
+            rows.append(_row(name, row["accuracy"], other["accuracy"], count(row["n"])))
+        elif row.get("rmse") is not None and other.get("rmse") is not None:
+            rows.append(_plain_row(name, row["rmse"], other["rmse"], count(row["n"])))
+    return rows
+
+
+def _row(name: str, before: float, after: float, n: str | None = None) -> dict[str, Any]:
+    return {
+        "name": name,
+        "n": n,
+        "before": percent(before),
+        "after": percent(after),
+        "difference": points(after - before),
+        "places": (f"{100 * before:.1f}", f"{100 * after:.1f}"),
+        "way": "up" if after > before else "down" if after < before else "same",
+    }
+
+
+def _plain_row(name: str, before: float, after: float, n: str | None = None) -> dict[str, Any]:
+    """Return a row of figures that are no shares, so that they have no place on the track."""
+    return {
+        "name": name,
+        "n": n,
+        "before": decimal(before),
+        "after": decimal(after),
+        "difference": signed(after - before),
+        "places": None,
+        "way": "same",
+    }

@@ -1,0 +1,108 @@
+"""How numbers are written in a report: one function a kind, so that equal figures read alike."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+MINUS = "\u2212"
+ABSENT = "not measured"
+
+
+def percent(value: float | None) -> str:
+    """Return a share as a percentage with one decimal.
+
+    >>> percent(0.8404), percent(None)
+    ('84.0%', 'not measured')
+    """
+    return ABSENT if value is None else _sign(f"{100 * value:.1f}%")
+
+
+def points(value: float | None) -> str:
+    """Return a difference of shares in percentage points, always with a sign.
+
+    >>> points(0.0312), points(-0.2)
+    ('+3.1', '−20.0')
+    """
+    return ABSENT if value is None else _sign(f"{100 * value:+.1f}")
+
+
+def decimal(value: float | None, digits: int = 3) -> str:
+    """Return a number with a fixed count of decimals.
+
+    >>> decimal(0.84), decimal(-2.5, 1)
+    ('0.840', '−2.5')
+    """
+    return ABSENT if value is None else _sign(f"{value:.{digits}f}")
+
+
+def signed(value: float | None, digits: int = 3) -> str:
+    """Return a number with its sign; an exact zero has none.
+
+    >>> signed(0.5), signed(-0.25, 2), signed(0.0)
+    ('+0.500', '−0.25', '0')
+    """
+    if value is None:
+        return ABSENT
+    return "0" if value == 0 else _sign(f"{value:+.{digits}f}")
+
+
+def significant(value: float | None, digits: int = 3) -> str:
+    """Return a number with so many significant digits, without trailing zeros.
+
+    >>> significant(0.0021345), significant(6.5), significant(12345.0)
+    ('0.00213', '6.5', '12,300')
+    """
+    if value is None:
+        return ABSENT
+    if value == 0 or not math.isfinite(value):
+        return _sign(f"{value:g}")
+    rounded = float(f"{value:.{digits}g}")
+    return _sign(f"{rounded:,.0f}" if abs(rounded) >= 10**digits else f"{rounded:.{digits}g}")
+
+
+def count(value: int | None) -> str:
+    """Return a whole number with thousands marked.
+
+    >>> count(120000)
+    '120,000'
+    """
+    return ABSENT if value is None else f"{value:,}"
+
+
+def duration(seconds: float | None) -> str:
+    """Return a time in the unit that fits.
+
+    >>> duration(0.41), duration(75.2), duration(7300.0)
+    ('0.4 s', '1 min 15 s', '2 h 2 min')
+    """
+    if seconds is None:
+        return ABSENT
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    if seconds < 3600:
+        return f"{int(seconds // 60)} min {int(seconds % 60)} s"
+    return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60)} min"
+
+
+def plural(number: float, one: str, many: str | None = None) -> str:
+    """Return a count with its noun.
+
+    >>> plural(1, "class", "classes"), plural(2, "edit"), plural(6.5, "concept")
+    ('1 class', '2 edits', '6.5 concepts')
+    """
+    text = f"{number:,}" if isinstance(number, int) else significant(number)
+    return f"{text} {one if number == 1 else many or one + 's'}"
+
+
+def exact(value: Any) -> str:
+    """Return a JSON value as metrics.json has it, for the table of all figures."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+def _sign(text: str) -> str:
+    return text.replace("-", MINUS)
