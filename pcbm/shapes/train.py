@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from safetensors.torch import load_file, save
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from pcbm.files import load_tensors, save_tensors, to_json, write_bytes, write_text
+from pcbm.errors import InputError
+from pcbm.files import to_json, write_bytes, write_text
 from pcbm.shapes.captions import caption, vocabulary
 from pcbm.shapes.clip import (
     CONFIG,
@@ -35,7 +37,7 @@ from pcbm.shapes.clip import (
     model_config,
 )
 from pcbm.shapes.tokens import build_merges, merges_file, read_tokenizer
-from pcbm.shapes.world import ATTRIBUTES, render, sample_scenes
+from pcbm.shapes.world import ATTRIBUTES, SIDE, render, sample_scenes
 from pcbm.shapes.zero_shot import zero_shot
 
 if TYPE_CHECKING:
@@ -180,21 +182,21 @@ class Learner:
 
     def save(self, path: Path, seed: int) -> None:
         """Write the whole state, without pickle."""
-        tensors = {f"model.{name}": t.numpy() for name, t in self.model.state_dict().items()}
-        tensors |= {f"heads.{name}": t.numpy() for name, t in self.heads.state_dict().items()}
+        tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
+        tensors |= {f"heads.{name}": tensor for name, tensor in self.heads.state_dict().items()}
         for index, state in self.optimiser.state_dict()["state"].items():
-            tensors |= {f"optimiser.{index}.{key}": t.numpy() for key, t in state.items()}
-        save_tensors(path, tensors, {"step": self.step, "seed": seed})
+            tensors |= {f"optimiser.{index}.{key}": tensor for key, tensor in state.items()}
+        tensors |= {"about.step": torch.tensor(self.step), "about.seed": torch.tensor(seed)}
+        _write_tensors(path, tensors)
 
     def restore(self, path: Path, seed: int) -> None:
         """Read the state that `save` wrote, if it is of the same seed."""
-        tensors, about = load_tensors(path)
-        if about["seed"] != seed:
-            raise SystemExit(f"{path} is of seed {about['seed']}, not {seed}: choose another --out")
-        parts: dict[str, dict[str, Any]] = {"model": {}, "heads": {}, "optimiser": {}}
-        for name, array in tensors.items():
+        parts: dict[str, dict[str, torch.Tensor]] = {}
+        for name, tensor in load_file(path).items():
             part, rest = name.split(".", 1)
-            parts[part][rest] = torch.from_numpy(array)
+            parts.setdefault(part, {})[rest] = tensor
+        if (other := int(parts["about"]["seed"])) != seed:
+            raise InputError(f"{path} is of seed {other}, not {seed}: choose another --out")
         self.model.load_state_dict(parts["model"])
         self.heads.load_state_dict(parts["heads"])
         state: dict[int, dict[str, torch.Tensor]] = {}
@@ -202,7 +204,11 @@ class Learner:
             index, key = name.split(".")
             state.setdefault(int(index), {})[key] = tensor
         self.optimiser.load_state_dict(self.optimiser.state_dict() | {"state": state})
-        self.step = about["step"]
+        self.step = int(parts["about"]["step"])
+
+
+def _write_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
+    write_bytes(path, save({name: tensor.contiguous() for name, tensor in tensors.items()}))
 
 
 def schedule(recipe: Recipe, step: int) -> tuple[float, float]:
@@ -219,16 +225,27 @@ def schedule(recipe: Recipe, step: int) -> tuple[float, float]:
     return rate, run.auxiliary * max(0.0, 1 - step / (0.7 * run.steps))
 
 
-def export(learner: Learner, folder: Path, config: dict[str, Any], record: dict[str, Any]) -> None:
-    """Write weights (float16) and configuration in the layout of an open_clip ``local-dir``."""
-    tensors = {}
-    for name, tensor in learner.model.state_dict().items():
-        tensors[name] = (tensor.half() if tensor.is_floating_point() else tensor).numpy()
-    save_tensors(folder / WEIGHTS, tensors, None)
+def export(
+    learner: Learner,
+    tokenizer: SimpleTokenizer,
+    folder: Path,
+    config: dict[str, Any],
+    record: dict[str, Any],
+) -> None:
+    """Write weights (float16) and configuration in the layout of an open_clip ``local-dir``.
+
+    The configuration also tells how the weights were trained and the zero-shot figures of these
+    very weights, rounded as they are.
+    """
+    state = learner.model.state_dict()
+    half = {name: t.half() if t.is_floating_point() else t for name, t in state.items()}
+    _write_tensors(folder / WEIGHTS, half)
+    learner.model.load_state_dict(half)
     whole = {
         "model_cfg": config,
-        "preprocess_cfg": {"mean": MEAN, "std": STD},
+        "preprocess_cfg": {"size": SIDE, "mean": MEAN, "std": STD},
         "training": record,
+        "zero_shot": zero_shot(learner.model, tokenizer),
     }
     write_text(folder / CONFIG, to_json(whole) + "\n")
 
@@ -257,12 +274,16 @@ def train(out: Path, seed: int = 0, recipe: Recipe | None = None, every: int = 1
                 file=sys.stderr,
                 flush=True,
             )
-    export(learner, out, config, {"seed": seed, "recipe": asdict(recipe)})
+    export(learner, tokenizer, out, config, {"seed": seed, "recipe": asdict(recipe)})
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
-    parser = argparse.ArgumentParser(prog="python -m pcbm.shapes.train", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m pcbm.shapes.train",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--out", type=Path, help="folder for checkpoint, weights and configuration")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
@@ -273,13 +294,16 @@ def main(arguments: list[str] | None = None) -> None:
         help="print the zero-shot figures of the weights in DIR (default: those in the package)",
     )
     options = parser.parse_args(arguments)
-    if options.evaluate is not None:
-        model, _, tokenizer = load_clip(Path(options.evaluate) if options.evaluate else None)
-        print(to_json(zero_shot(model, tokenizer)))
-    elif options.out is not None:
-        train(options.out, options.seed)
-    else:
-        parser.error("give --out DIR to train, or --evaluate")
+    try:
+        if options.evaluate is not None:
+            model, _, tokenizer = load_clip(Path(options.evaluate) if options.evaluate else None)
+            print(to_json(zero_shot(model, tokenizer)))
+        elif options.out is not None:
+            train(options.out, options.seed)
+        else:
+            parser.exit(2, "nothing to do: give --out DIR to train, or --evaluate\n")
+    except InputError as error:
+        parser.exit(2, f"{error}\n")
 
 
 if __name__ == "__main__":

@@ -55,7 +55,8 @@ ATTRIBUTES: dict[str, tuple[str, ...]] = {
 
 COLUMN = {name: column for column, name in enumerate(ATTRIBUTES)}
 
-JITTER = {"centre": 1.5, "radius": 0.08, "turn": 0.12, "colour": 12.0, "noise": 5}
+JITTER = {"centre": 1.5, "radius": 0.08, "turn": 0.12, "colour": 12.0}
+NOISE = 5  # grey levels, up or down
 TEXTURE_CONTRAST = 55.0
 
 
@@ -112,8 +113,7 @@ def render(scenes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     shade = np.where(ground.mean(axis=1, keepdims=True) < 128, TEXTURE_CONTRAST, -TEXTURE_CONTRAST)
     picture = ground[:, None, None, :] + pattern * shade[:, None, None, :].astype(np.float32)
     picture += cover * (paint[:, None, None, :] - picture)
-    noise = JITTER["noise"]
-    picture += rng.integers(-noise, noise + 1, size=(n, SIDE, SIDE, 1), dtype=np.int8)
+    picture += rng.integers(-NOISE, NOISE + 1, size=(n, SIDE, SIDE, 1), dtype=np.int8)
     return np.clip(picture, 0, 255).astype(np.uint8)
 
 
