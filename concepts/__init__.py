@@ -5,15 +5,27 @@ if __name__ != "pcbm.concepts":
 
 from pcbm.concepts.bank import ConceptBank
 from pcbm.concepts.cav import Cav, fit_cav, fit_cavs, held_out_rows
+from pcbm.concepts.combine import filter_bank, merge_banks
+from pcbm.concepts.folders import bank_from_folder
+from pcbm.concepts.labels import bank_from_csv
+from pcbm.concepts.resolve import resolve_concepts
 from pcbm.concepts.text import IMAGE_TEMPLATES, SENTENCE_TEMPLATES, embed_words
+from pcbm.concepts.words import ConceptWords, read_concepts
 
 __all__ = [
     "IMAGE_TEMPLATES",
     "SENTENCE_TEMPLATES",
     "Cav",
     "ConceptBank",
+    "ConceptWords",
+    "bank_from_csv",
+    "bank_from_folder",
     "embed_words",
+    "filter_bank",
     "fit_cav",
     "fit_cavs",
     "held_out_rows",
+    "merge_banks",
+    "read_concepts",
+    "resolve_concepts",
 ]

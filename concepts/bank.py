@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pcbm.concepts import storage
-from pcbm.concepts.cav import HELD_OUT, fit_cavs
+from pcbm.concepts.cav import HELD_OUT, Cav, fit_cavs
 from pcbm.concepts.checks import check_direction_rows, check_names, json_copy
 from pcbm.concepts.text import embed_words, flatten_words
 from pcbm.errors import InputError, near
@@ -209,11 +209,9 @@ class ConceptBank:
         """
         flat = check_names(flatten_words(words))
         embedded = embed_words(flat, backbone, templates, progress=progress)
-        extra: dict[str, Any] = {"templates": embedded.templates, "words": flat}
+        extra = {"templates": embedded.templates, "words": flat, "notes": embedded.notes}
         if isinstance(words, Mapping):
             extra["classes"] = {str(key): list(value) for key, value in words.items()}
-        if embedded.notes:
-            extra["notes"] = embedded.notes
         return cls(
             flat,
             embedded.vectors,
@@ -255,20 +253,31 @@ class ConceptBank:
         The probe, the choice of C and the figures are described at `pcbm.concepts.fit_cav`; what
         is doubtful (figures near chance, few examples) stands in `notes`.
         """
-        names = check_names(list(examples))
-        cavs = fit_cavs(examples, held_out=held_out, seed=seed)
-        notes = [note for name in names for note in cavs[name].notes]
-        extra: dict[str, Any] = {"probe": {"held_out": held_out, "seed": seed}}
-        if notes:
-            extra["notes"] = notes
+        check_names(list(examples))
+        cavs = fit_cavs(examples.items(), held_out=held_out, seed=seed)
+        extra = {"probe": {"held_out": held_out, "seed": seed}}
+        return cls.from_cavs(cavs, record=record, extra=extra)
+
+    @classmethod
+    def from_cavs(
+        cls,
+        cavs: Mapping[str, Cav],
+        *,
+        record: Mapping[str, Any] | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> ConceptBank:
+        """Make a bank of fitted probes (`pcbm.concepts.fit_cavs`); their notes join ``extra``'s."""
+        facts = dict(extra or {})
+        notes = [*facts.get("notes", []), *(note for cav in cavs.values() for note in cav.notes)]
+        facts["notes"] = notes
         return cls(
-            names,
-            np.stack([cavs[name].vector for name in names]),
-            np.array([cavs[name].intercept for name in names]),
+            list(cavs),
+            np.stack([cav.vector for cav in cavs.values()]),
+            np.array([cav.intercept for cav in cavs.values()]),
             source="cav",
-            stats={name: cavs[name].stats for name in names},
+            stats={name: cav.stats for name, cav in cavs.items()},
             record=record,
-            extra=extra,
+            extra=facts,
         )
 
 

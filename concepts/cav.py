@@ -8,7 +8,7 @@ of Yuksekgonul et al. 2023, "Post-hoc concept bottleneck models", section 2.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -61,30 +61,34 @@ class _Examples:
 
 
 def fit_cavs(
-    examples: Mapping[str, tuple[ArrayLike, ArrayLike]],
+    examples: Iterable[tuple[str, tuple[ArrayLike, ArrayLike]]],
     *,
     held_out: float = HELD_OUT,
     seed: int = 0,
 ) -> dict[str, Cav]:
-    """Fit one probe per concept, see `fit_cav`; the concepts are independent of each other."""
-    checked: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-    for name, pair in examples.items():
-        checked[name] = _check_pair(name, pair)
-    dims = {name: pair[0].shape[1] for name, pair in checked.items()}
-    if len(set(dims.values())) > 1:
-        first, other = min(dims, key=lambda n: dims[n]), max(dims, key=lambda n: dims[n])
-        raise InputError(
-            f"the examples of {first!r} have {dims[first]} columns and those of {other!r} "
-            f"{dims[other]}: all must come from one layer of one backbone"
-        )
+    """Fit one probe per concept, see `fit_cav`; the concepts are independent of each other.
 
+    Parameters
+    ----------
+    examples : iterable of (name, (positives, negatives))
+        Taken one at a time, so that a generator need not hold all of them.
+    held_out, seed
+        As for `fit_cav`.
+    """
+    cavs: dict[str, Cav] = {}
     with warnings.catch_warnings():
         # What did not converge is told in the concept's notes, by name.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return {
-            name: fit_cav(*pair, name=name, held_out=held_out, seed=seed)
-            for name, pair in checked.items()
-        }
+        for name, pair in examples:
+            cavs[name] = fit_cav(*_check_pair(name, pair), name=name, held_out=held_out, seed=seed)
+            first = next(iter(cavs))
+            if len(cavs[name].vector) != len(cavs[first].vector):
+                raise InputError(
+                    f"the examples of {name!r} have {len(cavs[name].vector)} columns and those of "
+                    f"{first!r} {len(cavs[first].vector)}: all must come from one layer of one "
+                    "backbone"
+                )
+    return cavs
 
 
 def fit_cav(

@@ -78,14 +78,9 @@ def embed_words(
     Raises
     ------
     InputError
-        The backbone has no text tower, or a template has no ``{}``.
+        The backbone cannot embed words into the space of its activations (no text tower, or a
+        layer was chosen), or a template has no ``{}``.
     """
-    if not backbone.has_text:
-        raise InputError(
-            f"the backbone {backbone.spec} has no text tower for this layer, so words give no "
-            "concepts: choose a CLIP or sentence-transformers backbone without --layer, or give "
-            "example folders"
-        )
     used = _check_templates(templates, backbone.kind)
     sentences = [template.replace(SLOT, word) for word in words for template in used]
     parts = []

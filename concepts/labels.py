@@ -1,0 +1,99 @@
+"""A bank from a table of concept labels: which rows of the data show which concepts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pcbm.activations import ActivationSet
+from pcbm.activations.tables import read_csv
+from pcbm.concepts.bank import ConceptBank
+from pcbm.concepts.cav import HELD_OUT, fit_cavs
+from pcbm.errors import InputError, near
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_VALUES = {"1": 1, "1.0": 1, "0": 0, "0.0": 0, "": -1}
+
+
+def bank_from_csv(
+    path: str | Path, acts: ActivationSet, *, held_out: float = HELD_OUT, seed: int = 0
+) -> ConceptBank:
+    """Learn one probe per concept from rows of the data that carry concept labels.
+
+    Parameters
+    ----------
+    path : path
+        A ``.csv`` with the column ``id`` and one column a concept, holding 1 (the row shows it),
+        0 (it does not) or nothing (not known: the row is not used for that concept).
+    acts : ActivationSet
+        Activations with the same ids. Give training rows only; rows whose split is ``test`` are
+        not used.
+    held_out, seed
+        See `pcbm.concepts.fit_cav`.
+
+    Raises
+    ------
+    InputError
+        No ``id`` column or no concept, another value, an id twice, no id in common with the
+        activations, or whatever `fit_cav` refuses.
+    """
+    file = Path(path)
+    table = read_csv(file)
+    ids, concepts = _columns(file, table)
+    values = {name: _zero_one(file, name, ids, table[name].to_pylist()) for name in concepts}
+    usable = np.ones(len(acts), dtype=bool) if acts.split is None else acts.split != "test"
+    row_of = {str(name): row for row, name in enumerate(acts.ids) if usable[row]}
+    matched = [(position, row_of[name]) for position, name in enumerate(ids) if name in row_of]
+    if not matched:
+        raise InputError(
+            f"{file} shares no id with the {len(row_of)} training rows (it starts with {ids[0]!r}, "
+            f"they with {str(acts.ids[0])!r}): use the ids of the data"
+        )
+    positions, rows = np.array(matched).T
+    order = np.sort(rows)
+    X = np.empty((len(rows), acts.X.shape[1]))
+    X[np.argsort(rows)] = acts.X[order]
+    known = {name: column[positions] for name, column in values.items()}
+    cavs = fit_cavs(
+        ((name, (X[known[name] == 1], X[known[name] == 0])) for name in concepts),
+        held_out=held_out,
+        seed=seed,
+    )
+    extra: dict[str, Any] = {"probe": {"held_out": held_out, "seed": seed}}
+    if len(matched) < len(ids):
+        missed = len(ids) - len(matched)
+        extra["notes"] = [
+            f"{file.name}: {missed} of {len(ids)} ids are not among the training rows; not used"
+        ]
+    return ConceptBank.from_cavs(cavs, record=acts.record, extra=extra)
+
+
+def _columns(file: Path, table: pa.Table) -> tuple[list[str], list[str]]:
+    names = table.column_names
+    if "id" not in names:
+        raise InputError(f"{file} has no column 'id': {near('id', names)}")
+    concepts = [name for name in names if name != "id"]
+    if not concepts:
+        raise InputError(f"{file} has no concept column beside 'id': add one 0/1 column a concept")
+    ids = [value.strip() for value in table["id"].to_pylist()]
+    seen: set[str] = set()
+    for name in ids:
+        if name in seen:
+            raise InputError(f"{file} has the id {name!r} twice: give every row once")
+        seen.add(name)
+    return ids, concepts
+
+
+def _zero_one(file: Path, name: str, ids: list[str], texts: list[str]) -> np.ndarray:
+    """Return 1, 0 or -1 (not known) for each row."""
+    for key, text in zip(ids, texts, strict=True):
+        if text.strip() not in _VALUES:
+            raise InputError(
+                f"{file}, column {name!r}, id {key!r} holds {text!r}: concept columns hold 1, 0 or "
+                "nothing"
+            )
+    return np.array([_VALUES[text.strip()] for text in texts])
