@@ -6,8 +6,9 @@ backbone over it (in memory, into a resumable store, through a cache) and give a
 """
 
 from pcbm.activations.activation_set import ActivationSet
-from pcbm.activations.cache import activations_for
+from pcbm.activations.cache import activations_for, cache_folder
 from pcbm.activations.dataset import Dataset
+from pcbm.activations.demo import pictures_dataset
 from pcbm.activations.embed import embed
 from pcbm.activations.extract import extract
 from pcbm.activations.labels import Labels, resolve_task
@@ -19,8 +20,10 @@ __all__ = [
     "Dataset",
     "Labels",
     "activations_for",
+    "cache_folder",
     "embed",
     "extract",
+    "pictures_dataset",
     "read_data",
     "resolve_task",
     "split_rows",

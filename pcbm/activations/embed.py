@@ -48,6 +48,7 @@ def embed(
     skip_unreadable: bool = False,
     progress: Progress | None = None,
     force: bool = False,
+    keep_finished: bool = False,
 ) -> ActivationSet:
     """Write the activations of a data set into a store, or finish one that was interrupted.
 
@@ -70,6 +71,9 @@ def embed(
         Called with the rows done, finished ones of an earlier run included, and the rows in all.
     force : bool
         Start over where a store exists.
+    keep_finished : bool
+        Return a complete store of the same backbone and data as it is instead of refusing it: for
+        the earlier layers of a run over several layers that was interrupted.
 
     Returns
     -------
@@ -106,10 +110,17 @@ def embed(
             f"the output {out} cannot be made ({error.strerror}): choose another --out"
         ) from None
     with exclusive(out):
-        writer = _writer(out, manifest, data, force=force)
+        writer = _writer(out, manifest, force=force, keep_finished=keep_finished)
         finished = len(data) - sum(len(_shard_span(writer.manifest, k)) for k in writer.todo())
+        skipped = tuple(entry["id"] for entry in writer.manifest.skipped)
+        if skipped and not skip_unreadable:
+            raise InputError(
+                f"the finished part of {out} left out {len(skipped)} unreadable image(s), first "
+                f"{skipped[0]!r}: add --skip-unreadable, or --force to start over"
+            )
         try:
-            _fill(writer, data, backbone, skip_unreadable=skip_unreadable, progress=progress)
+            if writer.manifest.state != "complete":
+                _fill(writer, data, backbone, skip_unreadable=skip_unreadable, progress=progress)
         except BaseException:
             if not writer.manifest.shards:  # nothing worth continuing: leave no trace
                 clear_store(out)
@@ -125,23 +136,20 @@ def embed(
     return replace(acts, skipped=skipped, notes=notes, cached=finished == len(data))
 
 
-def _writer(out: Path, manifest: Manifest, data: Dataset, *, force: bool) -> StoreWriter:
-    """Return the writer of a new store, or of the unfinished one that is there."""
-    if not is_store(out):
+def _writer(out: Path, manifest: Manifest, *, force: bool, keep_finished: bool) -> StoreWriter:
+    """Return the writer of a new store, or of the one that is there and may be continued."""
+    if not force and not is_store(out):
         if any(not path.name.endswith(".tmp") for path in out.iterdir()):
+            damaged = " (its manifest is damaged)" if (out / MANIFEST).exists() else ""
             raise InputError(
-                f"the output {out} exists and is no activation store"
-                f"{' (its manifest is damaged)' if (out / MANIFEST).exists() else ''}: "
-                "choose another --out, or remove it"
+                f"the output {out} exists and is no activation store{damaged}: choose another --out"
             )
-    elif force:
-        clear_store(out)
-    else:
+    elif not force:
         found = Manifest.read(out)
-        if found.state == "complete":
+        difference = _difference(found, manifest)
+        if found.state == "complete" and not (keep_finished and not difference):
             refuse_existing(out, force=False)
         writer = StoreWriter.resume(out, found)
-        difference = _difference(found, manifest)
         if not difference:
             return writer
         if found.shards:
@@ -161,6 +169,8 @@ def _difference(found: Manifest, wanted: Manifest) -> str | None:
             f"another backbone, layer or pooling (fingerprint {old.get('fingerprint')}, "
             f"now {new.get('fingerprint')})"
         )
+    if old.get("dtype") != new.get("dtype"):
+        return f"another number format ({old.get('dtype')}, now {new.get('dtype')})"
     if found.inputs != wanted.inputs:
         return f"other data ({found.inputs} rows, now {wanted.inputs})"
     if (found.kind, found.content) != (wanted.kind, wanted.content):

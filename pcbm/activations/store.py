@@ -165,7 +165,7 @@ class StoreWriter:
 
     @classmethod
     def resume(cls, folder: Path, manifest: Manifest) -> StoreWriter:
-        """Go on with an open store: shards that are whole stay, all others are to be made.
+        """Go on with a store: shards that are whole stay, all others are to be made.
 
         Every shard is compared with its SHA-256. What an interrupted run left under temporary
         names is removed.
@@ -173,7 +173,10 @@ class StoreWriter:
         for leftover in folder.glob(".*.tmp"):
             leftover.unlink(missing_ok=True)
         manifest.shards = [s for s in manifest.shards if _matches(folder / s["file"], s["sha256"])]
-        return cls(folder, manifest)
+        writer = cls(folder, manifest)
+        if writer.todo():
+            manifest.state = "open"
+        return writer
 
     def todo(self) -> list[int]:
         """Return the numbers of the shards that are still to be made, in order."""
