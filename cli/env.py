@@ -48,8 +48,8 @@ def devices() -> list[dict[str, str]]:
 
 
 def env(common: Common) -> Result:
-    """Show versions, devices, optional parts and the place of the cache."""
-    from pcbm.activations import cache_folder
+    """Show versions, devices, extras and the cache."""
+    from pcbm.activations.cache import cache_folder
 
     required = requirements()
     packages = {name: version_of(name) for name in required.pop("", [])}

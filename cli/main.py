@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from pcbm._version import __version__
-from pcbm.cli import env, errors
+from pcbm.cli import bank, edit, embed, env, errors, evaluate, explain, fit, predict, report
 from pcbm.cli.options import command
-from pcbm.cli.output import on_terminal
+from pcbm.cli.output import Result, on_terminal
 from pcbm.errors import InputError, near
 
 
@@ -54,6 +54,25 @@ def _help_when_alone(context: typer.Context) -> None:
         print(context.get_help(), end="\n" if not context.command.rich_markup_mode else "")
 
 
+COMMANDS: dict[str, Callable[..., Result]] = {
+    "embed": embed.embed,
+    "fit": fit.fit,
+    "evaluate": evaluate.evaluate,
+    "predict": predict.predict,
+    "explain": explain.explain,
+    "edit": edit.edit,
+    "report": report.report,
+    "env": env.env,
+}
+BANK_COMMANDS: dict[str, Callable[..., Result]] = {
+    "text": bank.text,
+    "cav": bank.cav,
+    "show": bank.show,
+    "merge": bank.merge,
+    "filter": bank.filter_,
+}
+
+
 def build(*, rich: bool) -> typer.Typer:
     """Return the application; ``rich`` draws help with frames and colours."""
     settings: dict[str, Any] = {
@@ -64,8 +83,19 @@ def build(*, rich: bool) -> typer.Typer:
         "context_settings": {"help_option_names": ["-h", "--help"]},
     }
     app = typer.Typer(callback=_root, **settings)
-    app.command("env")(command(env.env))
+    banks = typer.Typer(callback=_help_when_alone, help=_sentence(bank.__doc__), **settings)
+    for name, function in BANK_COMMANDS.items():
+        banks.command(name)(command(function))
+    for name, function in COMMANDS.items():
+        app.command(name)(command(function))
+    app.add_typer(banks, name="bank")
     return app
+
+
+def _sentence(doc: str | None) -> str:
+    """Return what a module says after the name of its command."""
+    text = (doc or "").partition(": ")[2]
+    return text[:1].upper() + text[1:]
 
 
 def run(argv: Sequence[str] | None = None) -> int:

@@ -21,6 +21,11 @@ from pcbm.cli.progress import Callback, progress
 from pcbm.errors import InputError
 
 SHARED = "Shared options"
+BACKBONE = "Backbone"
+BACKBONE_FORMS = (
+    "open_clip:MODEL/PRETRAINED, timm:NAME, torchvision:NAME/WEIGHTS, transformers:NAME, "
+    "sentence_transformers:NAME, python:FILE.py:FACTORY, demo:tiny-clip"
+)
 DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 
 
@@ -90,38 +95,114 @@ ConfigOption = Annotated[
 ]
 
 
-def _shared(
+def _common(
     json: JsonOption = False,
     seed: SeedOption = 0,
     device: DeviceOption = "auto",
     quiet: QuietOption = False,
     debug: DebugOption = False,
     config: ConfigOption = None,
-) -> None:
-    """Carry the signature of the shared options; `command` adds it to each command's own."""
+) -> Common:
+    """Build the `Common` of a run from the options every command takes."""
+    return Common(json=json, seed=seed, device=device, quiet=quiet, debug=debug)
+
+
+@dataclass(frozen=True)
+class BackboneChoice:
+    """What the user said about the backbone; None leaves it to what was recorded."""
+
+    spec: str | None = None
+    layer: str | None = None
+    pool: str | None = None
+    dtype: str = "float32"
+    batch_size: int = 64
+    skip_unreadable: bool = False
+
+
+SpecOption = Annotated[
+    str | None,
+    typer.Option(
+        "--backbone",
+        metavar="B",
+        help=f"{BACKBONE_FORMS} or none. Default: what the data, bank or run recorded.",
+        rich_help_panel=BACKBONE,
+    ),
+]
+LayerOption = Annotated[
+    str | None,
+    typer.Option("--layer", help="A named module, not the output.", rich_help_panel=BACKBONE),
+]
+PoolOption = Annotated[
+    str | None,
+    typer.Option("--pool", help="mean, cls or flatten.", rich_help_panel=BACKBONE),
+]
+DtypeOption = Annotated[
+    str,
+    typer.Option(
+        "--dtype", help="float32; on a GPU float16 or bfloat16.", rich_help_panel=BACKBONE
+    ),
+]
+BatchOption = Annotated[
+    int,
+    typer.Option("--batch-size", min=1, help="Inputs that run at once.", rich_help_panel=BACKBONE),
+]
+SkipOption = Annotated[
+    bool,
+    typer.Option(
+        "--skip-unreadable",
+        help="Leave out images that cannot be read, and count them.",
+        rich_help_panel=BACKBONE,
+    ),
+]
+
+
+def _backbone(
+    backbone: SpecOption = None,
+    layer: LayerOption = None,
+    pool: PoolOption = None,
+    dtype: DtypeOption = "float32",
+    batch_size: BatchOption = 64,
+    skip_unreadable: SkipOption = False,
+) -> BackboneChoice:
+    """Build the `BackboneChoice` of the commands that run a backbone."""
+    return BackboneChoice(backbone, layer, pool, dtype, batch_size, skip_unreadable)
+
+
+GROUPS: dict[Any, Callable[..., Any]] = {Common: _common, BackboneChoice: _backbone}
 
 
 def command(function: Callable[..., Result]) -> Callable[..., None]:
-    """Return a command for typer: the function's own parameters, then the shared options.
+    """Return a command for typer from a function that returns a `Result`.
 
-    The function's first parameter is the `Common` of the run; it returns a `Result`, which is
-    printed here, so that nothing reaches stdout when the function fails.
+    A parameter annotated with one of `GROUPS` becomes the options of that group, and is built
+    from them. The result is printed here, so that nothing reaches stdout when the function fails.
     """
-    shared = inspect.signature(_shared, eval_str=True).parameters
-    own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+    own: list[inspect.Parameter] = []
+    grouped: dict[str, tuple[Callable[..., Any], list[inspect.Parameter]]] = {}
+    for parameter in inspect.signature(function, eval_str=True).parameters.values():
+        if parameter.annotation in GROUPS:
+            build = GROUPS[parameter.annotation]
+            options = inspect.signature(build, eval_str=True).parameters
+            grouped[parameter.name] = (build, list(options.values()))
+        else:
+            own.append(parameter)
 
     @functools.wraps(function)
     def wrapper(**values: Any) -> None:
-        config = {name: values.pop(name) for name in shared}
-        config.pop("config")
-        common = Common(**config)
+        built = {
+            name: build(**{option.name: values.pop(option.name) for option in options})
+            for name, (build, options) in grouped.items()
+        }
+        common = next(value for value in built.values() if isinstance(value, Common))
         with _one_line_warnings(common):
-            result = function(common, **values)
+            result = function(**built, **values)
         emit(result, as_json=common.json)
 
-    parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in (*own, *shared.values())]
-    wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    wrapper.__annotations__ = {p.name: p.annotation for p in parameters}
+    last = sorted(grouped.values(), key=lambda item: item[0] is _common)
+    every = [*own, *(option for _, options in last for option in options)]
+    every = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in every]
+    wrapper.__signature__ = inspect.Signature(every)  # type: ignore[attr-defined]
+    wrapper.__annotations__ = {p.name: p.annotation for p in every}
     return wrapper
 
 

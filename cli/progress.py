@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from pcbm.cli.output import on_terminal, write
@@ -62,9 +62,9 @@ def status(done: int, total: int, speed: float | None, left: float | None) -> st
     """Return the sentence behind a bar.
 
     >>> status(20, 100, 20.0, 4.0)
-    '20/100 rows, 20/s, about 4 s left'
+    '20/100, 20/s, about 4 s left'
     """
-    parts = [f"{done:,}/{total:,} rows"]
+    parts = [f"{done:,}/{total:,}"]
     if speed is not None:
         parts.append(f"{speed:,.0f}/s" if speed >= 10 else f"{speed:.2g}/s")
     if left is not None and done < total:
@@ -82,6 +82,24 @@ def progress(title: str, *, quiet: bool) -> Iterator[Callback | None]:
             yield callback
     else:
         yield _lines(title)
+
+
+@contextmanager
+def stages(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """Yield a function (stage, done, total) for work in stages; each stage gets its own bar."""
+    with ExitStack() as open_bar:
+        current: str | None = None
+        callback: Callback | None = None
+
+        def tell(stage: str, done: int, total: int) -> None:
+            nonlocal current, callback
+            if stage != current:
+                open_bar.close()
+                current, callback = stage, open_bar.enter_context(progress(stage, quiet=quiet))
+            if callback is not None:
+                callback(done, total)
+
+        yield tell
 
 
 @contextmanager

@@ -1,0 +1,87 @@
+"""``pcbm explain``: the concepts that moved each decision, against the runner-up class."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from pcbm.cli.evaluate import DataArgument, RunArgument, SplitOption
+from pcbm.cli.inputs import activations_like, read, split_part
+from pcbm.cli.options import BackboneChoice, Common
+from pcbm.cli.output import Block, Line, Result, Table
+from pcbm.errors import InputError, near
+
+SHOWN_SAMPLES = 5
+SHOWN_CONCEPTS = 8
+
+
+def explain(
+    common: Common,
+    choice: BackboneChoice,
+    run: RunArgument,
+    data: DataArgument,
+    id: Annotated[
+        list[str] | None, typer.Option("--id", help="Explain this row; repeat it for several.")
+    ] = None,
+    top: Annotated[
+        int | None, typer.Option("--top", min=1, help="At most this many concepts a sample.")
+    ] = None,
+    split: SplitOption = None,
+) -> Result:
+    """Show the concepts that moved each decision, largest first."""
+    from pcbm.explain import explain_samples
+    from pcbm.model import load_run
+
+    loaded = load_run(run)
+    rows = read(data, common)
+    if id:
+        rows = rows.take(_positions(rows, id))
+    else:
+        rows = rows.take(split_part(rows, split, default_test=False)[0])
+    acts = activations_like(loaded, run, rows, choice, common)
+    samples = explain_samples(loaded.model, acts.X, acts.ids.tolist(), top=top)
+    return Result({"samples": samples}, lambda: _view(samples))
+
+
+def _positions(rows: Any, ids: list[str]) -> list[int]:
+    place = {str(name): i for i, name in enumerate(rows.ids)}
+    for name in ids:
+        if name not in place:
+            raise InputError(f"{rows.source} has no row with the id {name!r}: {near(name, place)}")
+    return [place[name] for name in dict.fromkeys(ids)]
+
+
+def _view(samples: list[dict[str, Any]]) -> list[Block]:
+    blocks: list[Block] = []
+    for sample in samples[:SHOWN_SAMPLES]:
+        blocks += _sample(sample)
+    if len(samples) > SHOWN_SAMPLES:
+        left = len(samples) - SHOWN_SAMPLES
+        blocks.append(Line(f"{left:,} more samples: choose with --id, or see all with --json"))
+    return blocks
+
+
+def _sample(sample: dict[str, Any]) -> list[Block]:
+    label = sample["label"]
+    against = "" if sample["against"] is None else f" against {sample['against']}"
+    proba = ""
+    if sample["proba"] is not None and isinstance(label, str):
+        proba = f" (probability {sample['proba'][label]:.3f})"
+    name = ", ".join(label) or "no label" if isinstance(label, list) else label
+    concepts = sample["concepts"][:SHOWN_CONCEPTS]
+    rest = sum(c["contribution"] for c in sample["concepts"][SHOWN_CONCEPTS:]) + sample["other"]
+    rows: list[tuple[Any, ...]] = [
+        (c["name"], c["contribution"], c["coef"], c["score"]) for c in concepts
+    ]
+    rows += [("(other concepts)", rest, None, None)] if rest else []
+    rows += [("(intercept)", sample["intercept"], None, None)]
+    if sample["residual"] is not None:
+        rows.append(("(residual)", sample["residual"], None, None))
+    toward = (
+        "" if sample["toward"] in (None, label) else f"; positive argues for {sample['toward']}"
+    )
+    return [
+        Line(f"\n{sample['id']}: {name}{proba}{against}, margin {sample['margin']:+.3f}{toward}"),
+        Table(("concept", "contribution", "coef", "score"), rows),
+    ]
