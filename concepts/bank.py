@@ -209,7 +209,11 @@ class ConceptBank:
         """
         flat = check_names(flatten_words(words))
         embedded = embed_words(flat, backbone, templates, progress=progress)
-        extra = {"templates": embedded.templates, "words": flat, "notes": embedded.notes}
+        extra: dict[str, Any] = {
+            "templates": embedded.templates,
+            "words": flat,
+            "notes": embedded.notes,
+        }
         if isinstance(words, Mapping):
             extra["classes"] = {str(key): list(value) for key, value in words.items()}
         return cls(

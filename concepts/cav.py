@@ -162,7 +162,7 @@ def fit_cav(
             "give examples that differ"
         )
     labels = np.concatenate([train.labels, test.labels])
-    stats = {
+    stats: dict[str, Any] = {
         "n_positive": int(labels.sum()),
         "n_negative": int((1 - labels).sum()),
         "n_train": len(train.labels),

@@ -14,12 +14,12 @@ from pcbm.files import load_tensors, save_tensors
 SUFFIX = ".safetensors"
 FORMAT = "pcbm.ConceptBank"
 VERSION = 1
-_FACTS = {
-    "names": list,
-    "sources": list,
-    "stats": dict,
+_FACTS: dict[str, tuple[type, ...]] = {
+    "names": (list,),
+    "sources": (list,),
+    "stats": (dict,),
     "record": (dict, type(None)),
-    "extra": dict,
+    "extra": (dict,),
 }
 
 
@@ -45,7 +45,7 @@ def read_bank(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
             f"{VERSION}: update pcbm, or make the bank again"
         )
     missing = [name for name in ("vectors", "intercepts") if name not in arrays]
-    missing += [key for key, kind in _FACTS.items() if not isinstance(facts.get(key), kind)]
+    missing += [key for key, kinds in _FACTS.items() if not isinstance(facts.get(key), kinds)]
     if missing:
         raise InputError(f"{path} is a damaged concept bank (no {missing[0]}): make it again")
     return arrays, facts
