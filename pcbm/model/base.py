@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from pcbm.errors import InputError, near
@@ -29,7 +30,7 @@ def check_dimensions(dim: int, bank: ConceptBank) -> None:
         )
 
 
-class ConceptModel:
+class ConceptModel(TransformerMixin):
     """Projection, head and residual of a fitted model, and what can be read from them.
 
     Not an estimator: `PostHocCBM` and `PostHocCBMRegressor` add ``__init__`` and ``fit``.
@@ -118,6 +119,11 @@ class ConceptModel:
         """Return the concept scores, shape (n, K), not standardised; positive = present."""
         X = self._validated(X)
         return X if self.projection_ is None else self.projection_.transform(X)
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Return the names of the columns of `transform`: the concepts, shape (K,)."""
+        check_is_fitted(self)
+        return np.asarray(self.concept_names_, dtype=object)
 
     def _standardised(self, scores: np.ndarray) -> np.ndarray:
         return (scores - self.mean_) / self.scale_

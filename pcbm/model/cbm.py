@@ -108,6 +108,7 @@ class PostHocCBM(ConceptModel, ClassifierMixin, BaseEstimator):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
+        tags.target_tags.multi_output = True
         return tags
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -214,6 +215,11 @@ class PostHocCBMRegressor(ConceptModel, RegressorMixin, BaseEstimator):
         self.lam_min_ratio = lam_min_ratio
         self.tol = tol
         self.random_state = random_state
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit projection, head and residual; ``y`` has shape (n,) or (n, C)."""

@@ -15,17 +15,17 @@ from typing import Any
 import numpy as np
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.model_selection import train_test_split
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from pcbm.concepts import ConceptBank
-from pcbm.heads import Path, elastic_net_path, standardise
+from pcbm.heads import Path, elastic_net_path, held_out_rows, standardise
 from pcbm.model.metrics import headline, row_scores
 from pcbm.projection import fit_projection
 
 PROBE_STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
+VALIDATION_SHARE = 0.2
 BOOTSTRAPS = 2000
 
 
@@ -95,11 +95,10 @@ def full_probe(train: Sample, test: Sample, task: str, *, seed: int = 0) -> dict
         ``value``: accuracy or R^2 on test; ``C``: the inverse strength that was chosen on a
         fifth of the training rows before the probe was fitted again on all of them.
     """
-    stratify = train.y if task in ("binary", "multiclass") else None
-    rows, held = train_test_split(
-        np.arange(len(train)), test_size=0.2, random_state=seed, stratify=stratify
-    )
-    part, validation = train.take(rows), train.take(held)
+    strata = train.y if task in ("binary", "multiclass") else len(train)
+    held = held_out_rows(strata, VALIDATION_SHARE, seed)
+    part = train.take(np.setdiff1d(np.arange(len(train)), held))
+    validation = train.take(held)
 
     def value(strength: float, fitted: Sample, judged: Sample) -> float:
         probe = _probe(task, strength).fit(fitted.X, fitted.y)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from sklearn.base import clone
 
 from pcbm.activations import ActivationSet, Labels, resolve_task
 from pcbm.backbones import check_same_backbone
 from pcbm.concepts import ConceptBank
 from pcbm.errors import InputError
-from pcbm.heads import standardise, validated_lam
+from pcbm.heads import Validation, standardise, validated_lam
 from pcbm.model.base import check_dimensions
 from pcbm.model.cbm import PostHocCBM, PostHocCBMRegressor
 from pcbm.model.controls import (
@@ -90,7 +91,10 @@ def fit_run(
     check_same_backbone(train.record, test.record, "the test data")
     labels, train_part, test_part = _labelled(train, test, settings.task)
     tell("fit", 0, 1)
-    model, validation = _fit(train_part, bank, settings, labels.task)
+    validation = _validate(train_part, bank, settings, labels.task)
+    model = _fit(train_part, bank, settings, labels.task, validation)
+    if labels.task == "multilabel":
+        model.classes_ = labels.classes
     fitted = time.perf_counter()
     tell("fit", 1, 1)
     evaluation = evaluate_model(model, test_part.X, test_part.y, test.group)
@@ -109,7 +113,7 @@ def fit_run(
         "controls": controls,
         "residual": _residual_record(model, test_part, labels.task),
         "path": _path_record(model, train_part, labels.task),
-        "validation": validation,
+        "validation": validation.to_dict(),
         "evaluation": evaluation,
         "warnings": [*([labels.note] if labels.note else []), *_warnings(model, controls)],
         "seconds": {"fit": fitted - began, "controls": ended - fitted, "total": ended - began},
@@ -164,9 +168,13 @@ def _labelled(
 
 
 def _fit(
-    train: Sample, bank: ConceptBank | None, settings: FitSettings, task: str
-) -> tuple[Any, dict[str, Any] | None]:
-    """Choose lam if the user did not, and fit the estimator."""
+    train: Sample,
+    bank: ConceptBank | None,
+    settings: FitSettings,
+    task: str,
+    validation: Validation,
+) -> Any:
+    """Fit the estimator, at the validated lam if the user chose no sparsity."""
     kind = PostHocCBMRegressor if task == "regression" else PostHocCBM
     model = kind(
         bank,
@@ -177,29 +185,29 @@ def _fit(
         residual=settings.residual,
         random_state=settings.seed,
     )
-    model._check_choices()
-    choice = None
     if settings.lam is None and settings.concepts_per_class is None:
-        choice = _choose_lam(train, bank, settings, task)
-        model.set_params(lam=choice.lam)
-    return model.fit(train.X, train.y), None if choice is None else choice.to_json()
+        model.set_params(lam=validation.lam)
+    return model.fit(train.X, train.y)
 
 
-def _choose_lam(train: Sample, bank: ConceptBank | None, settings: FitSettings, task: str) -> Any:
-    """Return the sparsest point within one standard error of the best on validation rows."""
+def _validate(
+    train: Sample, bank: ConceptBank | None, settings: FitSettings, task: str
+) -> Validation:
+    """Score a path on held-out training rows; its 1-standard-error point is the default."""
     scores = train.X
     if bank is not None:
         check_dimensions(train.X.shape[1], bank)
         scores = fit_projection(train.X, bank, settings.projection).transform(train.X)
     mean, scale = standardise(scores)
     families = {"regression": "gaussian", "multilabel": "multilabel", "binary": "binomial"}
-    return validated_lam(
+    _, record = validated_lam(
         (scores - mean) / scale,
         train.y,
         family=families.get(task, "multinomial"),
         l1_ratio=settings.l1_ratio,
         seed=settings.seed,
     )
+    return record
 
 
 def _train_and_test(
@@ -250,8 +258,10 @@ def _random_control(
     if len(train) > settings.control_rows:
         drawn = np.random.default_rng(settings.seed).permutation(len(train))
         train = train.take(np.sort(drawn[: settings.control_rows]))
-        part = replace(settings, lam=float(model.lam_), concepts_per_class=None, residual="none")
-        named, _ = _fit(train, model.bank, part, task)
+        named = clone(model).set_params(
+            lam=float(model.lam_), concepts_per_class=None, residual="none"
+        )
+        named.fit(train.X, train.y)
     else:
         named = model.without_residual()
     spread = float(np.var(test.y)) if task == "regression" else None

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.model_selection import train_test_split
 
 from pcbm.errors import InputError
-from pcbm.heads import standardise
+from pcbm.heads import held_out_rows, standardise
 from pcbm.heads.datafits import Datafit, Gaussian, Logistic, Multinomial
 from pcbm.residual.linear import LinearResidual, ridge_on_offset
 
@@ -53,10 +52,9 @@ def fit_residual(
     weight = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, dtype=float)
     mean, scale = standardise(X, weight)
     Z, offset, coded = (X - mean) / scale, logits.T, _coded(np.asarray(y), family)
-    stratify = coded if coded.ndim == 1 and _divisible(coded, family) else None
-    rows, held = train_test_split(
-        np.arange(len(X)), test_size=VALIDATION_SHARE, random_state=random_state, stratify=stratify
-    )
+    strata = coded if coded.dtype.kind == "i" else len(coded)
+    held = held_out_rows(strata, VALIDATION_SHARE, random_state)
+    rows = np.setdiff1d(np.arange(len(X)), held)
     fitted = _loss(coded[rows], family, weight[rows], len(offset))
     judged = _loss(coded[held], family, weight[held], len(offset))
     theta, losses = None, []
@@ -75,10 +73,6 @@ def _coded(y: np.ndarray, family: str) -> np.ndarray:
     if family in ("multinomial", "grouped", "binomial"):
         return np.unique(y, return_inverse=True)[1]
     return y.astype(float)
-
-
-def _divisible(coded: np.ndarray, family: str) -> bool:
-    return family != "gaussian" and bool(np.bincount(coded).min() >= 2)
 
 
 def _loss(coded: np.ndarray, family: str, weight: np.ndarray, count: int) -> Datafit:
