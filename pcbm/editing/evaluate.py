@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from pcbm.model.metrics import evaluate
+from pcbm.model.pipeline import evaluate_model
+from pcbm.model.run import task_of
 
 # Half a percentage point: below this a difference of accuracies has no sign worth naming.
 NO_RELIANCE = 0.005
@@ -17,7 +18,6 @@ def evaluate_edit(
     after: Any,
     X: Any,
     y: np.ndarray,
-    task: str,
     group: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """Evaluate a model before and after an edit on the same labelled rows.
@@ -28,7 +28,7 @@ def evaluate_edit(
     X : array-like of shape (n, d)
         Activations.
     y : ndarray of shape (n,), or (n, C) for multilabel
-    task : {"binary", "multiclass", "multilabel", "regression"}
+        As `pcbm.model.pipeline.labels_for` reads them.
     group : ndarray of shape (n,), optional
 
     Returns
@@ -38,15 +38,13 @@ def evaluate_edit(
         ``n`` rows with another prediction, of these ``repaired`` (wrong before, right after),
         ``broken`` (right before, wrong after) and ``of`` the rows in all. Regression: ``n`` alone.
     """
-    results, predictions = [], []
-    for model in (before, after):
-        predicted = model.predict(X)
-        proba = None if task == "regression" else model.predict_proba(X)
-        classes = None if task == "regression" else model.head_.classes_
-        predictions.append(predicted)
-        results.append(evaluate(y, predicted, proba, classes, task, group))
-    changed = changed_predictions(y, *predictions, task=task)
-    return {"before": results[0], "after": results[1], "changed": changed}
+    return {
+        "before": evaluate_model(before, X, y, group),
+        "after": evaluate_model(after, X, y, group),
+        "changed": changed_predictions(
+            y, before.predict(X), after.predict(X), task=task_of(before)
+        ),
+    }
 
 
 def changed_predictions(

@@ -99,7 +99,8 @@ def path_chart(
     up = Up(ticks[0], ticks[-1], PATH_HEIGHT - 44, 22)
     across = Across(0.0, max(max(p["nec"] for p in known), nec, 1.0), math.log1p)
     show = percent if figure == "accuracy" else significant
-    parts = [*_grid(up, ticks, show), *_counts(across)]
+    parts = [line("0%", up(tick), "100%", up(tick), "grid") for tick in ticks]
+    parts += _counts(across)
     for name, level in levels.items():
         if level is not None:
             parts.append(line("0%", up(level), "100%", up(level), f"level {name}"))
@@ -113,19 +114,13 @@ def path_chart(
         parts.append(dot(across(nec), up(random["mean"]), 4.5, "mark random"))
     if test is not None:
         parts.append(dot(across(nec), up(test), 5.5, "mark model"))
+    # Values stand on their lines, so that no margin is needed; last, so that nothing crosses them.
+    for tick in ticks:
+        parts.append(text("0%", up(tick) - 4, show(tick).replace(".0%", "%"), "tick-label"))
     anchor = "end" if float(across(nec).rstrip("%")) > 50 else "start"
     parts.append(text(across(nec), 12, f"chosen: NEC {significant(nec)}", "note", anchor))
     words = f"{figure} against the number of effective concepts along the path"
     return drawing(PATH_HEIGHT, words, element("g", *parts))
-
-
-def _grid(up: Up, ticks: Sequence[float], show: Callable[[float], str]) -> list[Markup]:
-    """Draw horizontal lines with their values written on them, so that no margin is needed."""
-    parts = []
-    for tick in ticks:
-        parts.append(line("0%", up(tick), "100%", up(tick), "grid"))
-        parts.append(text("0%", up(tick) - 4, show(tick).replace(".0%", "%"), "tick-label"))
-    return parts
 
 
 def _counts(across: Across) -> list[Markup]:

@@ -36,6 +36,9 @@ def _step(number: int, step: Step) -> dict[str, Any]:
             else f"{signed(change.intercept[0])} → {signed(change.intercept[1])}",
         }
         for change in asked
+        if change.coef is None
+        or change.coef[0] != change.coef[1]
+        or change.intercept[0] != change.intercept[1]
     ]
     return {
         "number": number,
@@ -45,6 +48,7 @@ def _step(number: int, step: Step) -> dict[str, Any]:
         "when": plan.date or step.when,
         "changes": changes[:CHANGES_AT_ONCE],
         "more": len(changes) - CHANGES_AT_ONCE if len(changes) > CHANGES_AT_ONCE else 0,
+        "unmoved": len(asked) - len(changes),
         "moved": any(change["intercept"] for change in changes),
         "follow_up": FOLLOW_UPS.get(step.follow_up or ""),
         "followed": sum(c.concept is not None for c in followed),

@@ -24,7 +24,10 @@ def points(value: float | None) -> str:
     >>> points(0.0312), points(-0.2)
     ('+3.1', '−20.0')
     """
-    return ABSENT if value is None else _sign(f"{100 * value:+.1f}")
+    if value is None:
+        return ABSENT
+    text = f"{100 * value:+.1f}"
+    return "0.0" if float(text) == 0 else _sign(text)
 
 
 def decimal(value: float | None, digits: int = 3) -> str:

@@ -16,7 +16,14 @@ from pcbm.report import sections
 from pcbm.report.edits import edit_steps
 from pcbm.report.figures import count, decimal, percent, significant
 from pcbm.report.samples import KINDS, Sample
-from pcbm.report.summary import figure_name, sentences, show_difference, show_figure, verdict
+from pcbm.report.summary import (
+    figure_name,
+    interval,
+    sentences,
+    show_difference,
+    show_figure,
+    verdict,
+)
 
 # What UTF-8 or HTML cannot hold: control characters and single surrogates.
 UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
@@ -47,6 +54,7 @@ def render_report(
     steps = edit_steps(run.edits)
     answer, why = verdict(metrics)
     context = {
+        "subtitle": _subtitle(config),
         "title": title or _name(metrics.get("run")),
         "config": config,
         "metrics": metrics,
@@ -93,13 +101,22 @@ def _name(run: str | None) -> str:
     return PurePath(run).name or run if run else "Concept-bottleneck model"
 
 
+def _subtitle(config: dict[str, Any]) -> str:
+    parts = [
+        config["task"],
+        (config.get("backbone") or {}).get("spec"),
+        (config.get("data") or {}).get("source"),
+    ]
+    return " · ".join(str(part) for part in parts if part)
+
+
 def _warnings(metrics: dict[str, Any], steps: list[dict[str, Any]]) -> list[str]:
     """Return every warning once: of the fit, then of the edits and their evaluation."""
     texts = list(metrics.get("warnings") or [])
     for step in steps:
         texts += step["warnings"]
         texts += step["evaluation"]["warnings"] if step["evaluation"] else []
-    return list(dict.fromkeys(texts))
+    return list(dict.fromkeys(text[:1].upper() + text[1:] for text in texts))
 
 
 def _key_figures(metrics: dict[str, Any]) -> list[tuple[str, str, str]]:
@@ -123,11 +140,8 @@ def _key_figures(metrics: dict[str, Any]) -> list[tuple[str, str, str]]:
     if random is None:
         rows.append(("Named minus random", "not measured", "no control was fitted"))
     else:
-        low, high = (
-            show_difference(metrics, v).removesuffix(" points") for v in random["interval"]
-        )
         value = show_difference(metrics, random["difference"]).removesuffix(" points")
-        rows.append(("Named minus random", value, f"95% interval {low} to {high}"))
+        rows.append(("Named minus random", value, f"95% interval {interval(metrics)}"))
     rows.append(("Probe without concepts", probe, "on all activations"))
     return rows
 

@@ -11,13 +11,14 @@ import numpy as np
 from pcbm.model.run import row_names
 from pcbm.report.charts import path_chart, strip, strip_axis
 from pcbm.report.figures import count, decimal, exact, percent, signed, significant
-from pcbm.report.summary import figure_name, show_difference, show_figure
+from pcbm.report.summary import figure_name, interval, show_difference, show_figure
 from pcbm.report.svg import Across, nice_ticks
 
 CONCEPTS_A_CLASS = 12  # shown at once; the others of a class unfold, up to MOST_A_CLASS
 MOST_A_CLASS = 60
 CLASSES_AT_ONCE = 24
 UNUSED = "none"
+SOURCES = {"text": "words", "cav": "example inputs (CAV)", "imported": "given vectors"}
 
 
 def facts(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> list[tuple[str, list[tuple]]]:
@@ -50,7 +51,7 @@ def facts(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> list[tuple[s
             "Concepts and head",
             [
                 ("Concepts", _whole(metrics["n_concepts"])),
-                ("Bank made from", bank.get("source")),
+                ("Bank made from", SOURCES.get(bank.get("source"), bank.get("source"))),
                 ("Projection", settings.get("projection")),
                 ("Penalty λ", significant(metrics["lam"])),
                 ("L1 share", _number(settings.get("l1_ratio"))),
@@ -119,10 +120,9 @@ def random_test(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     random = metrics["controls"]["random_bank"]
     if random is None:
         return []
-    low, high = (show_difference(metrics, v) for v in random["interval"])
     return [
         ("Named minus random", show_difference(metrics, random["difference"])),
-        ("95% interval", f"{low} to {high}"),
+        ("95% interval", interval(metrics)),
         ("p-value", significant(random["p_value"])),
         ("Named bank, same rows", show_figure(metrics, random["named"])),
         ("Random banks, mean", show_figure(metrics, random["mean"])),

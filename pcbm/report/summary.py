@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pcbm.report.figures import count, decimal, percent, plural, points, significant
+from pcbm.report.figures import count, decimal, percent, plural, points, signed, significant
 
 
 def figure_name(metrics: Mapping[str, Any]) -> str:
@@ -22,7 +22,7 @@ def show_difference(metrics: Mapping[str, Any], value: float | None) -> str:
     """Return a difference in points of accuracy, or of R^2."""
     if figure_name(metrics) == "accuracy":
         return points(value) + " points" if value is not None else points(value)
-    return "not measured" if value is None else f"{value:+.3f}".replace("-", "\u2212")
+    return signed(value)
 
 
 def sentences(metrics: Mapping[str, Any], n_edits: int) -> list[str]:
@@ -39,8 +39,7 @@ def verdict(metrics: Mapping[str, Any]) -> tuple[str, str]:
             "Not tested against random directions. Accuracy alone is no evidence that the named "
             "concepts matter."
         )
-    low, high = (show_difference(metrics, v) for v in random["interval"])
-    spread = f"{show_difference(metrics, random['difference'])} (95% interval {low} to {high})"
+    spread = f"{show_difference(metrics, random['difference'])} (95% interval {interval(metrics)})"
     if random["beaten"]:
         return "yes", (
             f"The named concepts do better than random directions of the same number and "
@@ -50,6 +49,13 @@ def verdict(metrics: Mapping[str, Any]) -> tuple[str, str]:
         "Accuracy is no evidence for these concepts: random directions of the same number and "
         f"sparsity do about as well. Named minus random: {spread}."
     )
+
+
+def interval(metrics: Mapping[str, Any]) -> str:
+    """Return the interval of named minus random, without its unit."""
+    low, high = metrics["controls"]["random_bank"]["interval"]
+    show = points if figure_name(metrics) == "accuracy" else signed
+    return f"{show(low)} to {show(high)}"
 
 
 def _model(metrics: Mapping[str, Any]) -> str:
