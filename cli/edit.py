@@ -66,11 +66,10 @@ def edit(
 
     The edited run is written to RUN2 with the whole history of edits.
     """
-    from pcbm.editing import evaluate_edit
+    from pcbm.editing import edited_run, evaluate_edit
     from pcbm.files import refuse_existing
     from pcbm.model import load_run, save_run
     from pcbm.model.pipeline import labels_for
-    from pcbm.model.run import task_of
 
     if refit != (train is not None):
         raise InputError("--refit and --train DATA belong together: give both or neither")
@@ -95,8 +94,7 @@ def edit(
     evaluation = None
     if judge is not None:
         acts, y = labelled(judge, default_test=True)
-        task = task_of(before.model)
-        evaluation = evaluate_edit(before.model, model, acts.X, y, task, acts.group)
+        evaluation = evaluate_edit(before.model, model, acts.X, y, acts.group)
         evaluation["data"] = judge
         step = replace(step, evaluation=evaluation)
     after = edited_run(before, model, step)
@@ -176,24 +174,6 @@ def name_and_number(text: str, option: str) -> tuple[str, float]:
     if not equals or not name or value is None:
         raise InputError(f"{option} was given as {text!r}: write CONCEPT=NUMBER, like stripes=0.5")
     return name, value
-
-
-def edited_run(before: Any, model: Any, step: Any) -> Any:
-    """Return the run of an edited model: its history one longer, its figures those measured anew.
-
-    The figures of the fit say nothing of the edited head, so they become null; the controls and
-    the path belong to the data and the bank and stay.
-    """
-    from pcbm.model import Run
-
-    metrics = dict(before.metrics)
-    for figure in ("accuracy", "r2", "rmse"):
-        if figure in metrics:
-            metrics[figure] = {"train": None, "test": None}
-    evaluation = step.evaluation
-    metrics["evaluation"] = None if evaluation is None else evaluation["after"]
-    metrics["nec"] = float(model.nec_)
-    return Run(model, before.config, metrics, [*before.edits, step.as_dict()])
 
 
 def _view(document: dict[str, Any], plan: Any, changes: int) -> list[Block]:

@@ -7,6 +7,7 @@ from pcbm.editing.follow import RefitSettings, refit, renormalise
 from pcbm.editing.head import LinearHead, head_of
 from pcbm.editing.history import Step, original_model, read_history, undo_steps
 from pcbm.editing.plan import EditPlan
+from pcbm.editing.runs import edited_run
 from pcbm.editing.steps import history_of
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "RefitSettings",
     "Step",
     "apply_edits",
+    "edited_run",
     "evaluate_edit",
     "head_of",
     "history_of",
