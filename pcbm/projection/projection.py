@@ -17,7 +17,7 @@ from pcbm.concepts import ConceptBank
 from pcbm.errors import InputError, near
 
 RCOND = 1e-6
-"""Singular values of the unit-length bank below this share of the largest count as zero."""
+"""What counts as zero beside 1: activations and text embeddings carry float32's seven digits."""
 
 _BLOCK_NUMBERS = 2**22
 
@@ -111,7 +111,7 @@ def fit_projection(X: Any, bank: ConceptBank, kind: str = "margin") -> Projectio
     ``margin``
         (v . f + b) / ||v||: the signed distance to the probe's boundary, in units of the
         activations; 0 is the boundary (for text banks, where b = 0, the plane through the origin).
-        The form of the official code of Yuksekgonul et al. 2023 (``compute_dist``). The paper's
+        The form of the official code of Yuksekgonul et al. 2023 (``compute_dist``). The paper
         equation 1 writes <f, v> / ||v||^2. For each concept the two differ by a positive factor
         and a constant, which standardising the scores removes: the head is the same.
     ``cosine``
@@ -121,7 +121,7 @@ def fit_projection(X: Any, bank: ConceptBank, kind: str = "margin") -> Projectio
         The cosine between f / ||f|| - m and v / ||v|| - t, where m is the mean of f / ||f|| over
         the training rows and t the mean unit text embedding of the bank's words. Images and texts
         lie in two separate cones of the space (Liang et al. 2022, "Mind the gap"); subtracting the
-        mean on each side removes the gap (Bhalla et al. 2024, SpLiCE, section 4). Intercepts are
+        mean on each side removes the gap (as Bhalla et al. 2024, SpLiCE, do). Intercepts are
         not used; 0 means no more of the concept than an average image has.
     ``least_squares``
         The coordinates a of f in the span of the bank: f = sum_k a_k v_k / ||v_k|| + rest with the
@@ -163,7 +163,7 @@ def _centred(X: Any, bank: ConceptBank) -> Projection:
             f"{bank.source!r} has not: make the bank from text, or use another projection"
         )
     directions = _unit(bank.vectors) - bank.text_mean
-    if not np.linalg.norm(directions, axis=1).all():
+    if np.linalg.norm(directions, axis=1).min() < RCOND:
         raise InputError(
             "projection 'centred' finds a concept equal to the mean text embedding (is it the only "
             "word?): make the bank from more words, or use projection 'cosine'"
