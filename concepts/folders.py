@@ -31,11 +31,9 @@ class _Inputs:
 
     def add(self, side: Path) -> list[str]:
         """Take in the example files below a folder; return one id a file, equal for equal bytes."""
-        if self.kind == "image":
-            files, what = image_files(side), "images"
-        else:
-            files, what = sorted(p for p in side.rglob("*.txt") if p.is_file()), ".txt files"
+        files = _example_files(side, self.kind)
         if not files:
+            what = "images" if self.kind == "image" else ".txt files"
             raise InputError(f"{side} holds no {what}: put examples there, or remove the concept")
         paths = [file.relative_to(self.folder).as_posix() for file in files]
         digests = [sha256_file(file) for file in files]
@@ -95,7 +93,7 @@ def bank_from_folder(
     positives: dict[str, list[str]] = {}
     negatives: dict[str, list[str]] = {}
     for name, concept in _concept_folders(folder).items():
-        sides = _sides(concept)
+        sides = _sides(concept, inputs.kind)
         positives[name] = inputs.add(sides.get("positive", concept))
         if sides:
             negatives[name] = inputs.add(sides["negative"])
@@ -136,7 +134,14 @@ def _concept_folders(folder: Path) -> dict[str, Path]:
     return {path.name: path for path in found}
 
 
-def _sides(concept: Path) -> dict[str, Path]:
+def _example_files(folder: Path, kind: str) -> list[Path]:
+    """Return the files below a folder that a backbone of this kind can read, in order of paths."""
+    if kind == "image":
+        return image_files(folder)
+    return sorted(path for path in folder.rglob("*.txt") if path.is_file())
+
+
+def _sides(concept: Path, kind: str) -> dict[str, Path]:
     """Return the folders of positives and negatives, or nothing where there are no such folders."""
     sides = {p.name.casefold(): p for p in sorted(concept.iterdir()) if p.is_dir()}
     sides = {name: p for name, p in sides.items() if name in ("positive", "negative")}
@@ -146,6 +151,13 @@ def _sides(concept: Path) -> dict[str, Path]:
         raise InputError(
             f"{concept} has {there}/ but no {missing}/: add it, or put the positives into "
             f"{concept.name}/ itself and let negatives be drawn from the other concepts"
+        )
+    within = set(sides.values())
+    loose = [file for file in _example_files(concept, kind) if not within & set(file.parents)]
+    if sides and loose:
+        raise InputError(
+            f"{concept} holds {len(loose)} example(s) beside positive/ and negative/, first "
+            f"{loose[0].name!r}: move them into one of the two"
         )
     return sides
 

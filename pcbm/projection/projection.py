@@ -111,8 +111,8 @@ def fit_projection(X: Any, bank: ConceptBank, kind: str = "margin") -> Projectio
     ``margin``
         (v . f + b) / ||v||: the signed distance to the probe's boundary, in units of the
         activations; 0 is the boundary (for text banks, where b = 0, the plane through the origin).
-        The form of the official code of Yuksekgonul et al. 2023 (``compute_dist``). The paper
-        equation 1 writes <f, v> / ||v||^2. For each concept the two differ by a positive factor
+        The form of the official code of Yuksekgonul et al. 2023 (``compute_dist``); the paper
+        (section 2) writes <f, v> / ||v||^2. For each concept the two differ by a positive factor
         and a constant, which standardising the scores removes: the head is the same.
     ``cosine``
         v . f / (||v|| ||f||), as CLIP compares images and texts. Intercepts belong to activations
