@@ -97,4 +97,4 @@ def signed_reliance(in_distribution: dict[str, Any], shifted: dict[str, Any]) ->
 
 def _rows(differs: np.ndarray) -> np.ndarray:
     """Reduce an elementwise comparison to one truth value a row."""
-    return differs.reshape(len(differs), -1).any(axis=1)
+    return np.asarray(differs.reshape(len(differs), -1).any(axis=1))

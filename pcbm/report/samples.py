@@ -20,7 +20,6 @@ KINDS = {
     "close": "Close to the boundary",
 }
 EACH = 4
-CONCEPTS_A_SAMPLE = 6
 THUMBNAIL = 192  # pixels on the longer side; drawn at half that, so that dense screens stay sharp
 LONGEST_TEXT = 600
 SEARCHED = 5_000
@@ -108,7 +107,7 @@ def _choose(
         return [(int(i), "typical") for i in np.argsort(certainty, kind="stable")[::-1][:each]]
     chosen: dict[int, str] = {}
     usual = np.abs(certainty - np.median(certainty[right])) if right.any() else certainty
-    orders = {
+    orders: dict[str, Any] = {
         "typical": [i for i in np.argsort(usual, kind="stable") if right[i]],
         "wrong": [i for i in np.argsort(-certainty, kind="stable") if not right[i]],
         "close": np.argsort(certainty, kind="stable"),

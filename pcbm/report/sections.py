@@ -11,7 +11,7 @@ import numpy as np
 from pcbm.model.run import row_names
 from pcbm.report.charts import path_chart, strip, strip_axis
 from pcbm.report.figures import count, decimal, exact, percent, signed, significant
-from pcbm.report.summary import figure_name, interval, show_difference, show_figure
+from pcbm.report.summary import as_fitted, figure_name, interval, show_difference, show_figure
 from pcbm.report.svg import Across, nice_ticks
 
 CONCEPTS_A_CLASS = 12  # shown at once; the others of a class unfold, up to MOST_A_CLASS
@@ -51,7 +51,7 @@ def facts(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> list[tuple[s
             "Concepts and head",
             [
                 ("Concepts", _whole(metrics["n_concepts"])),
-                ("Bank made from", SOURCES.get(bank.get("source"), bank.get("source"))),
+                ("Bank made from", SOURCES.get(str(bank.get("source")), bank.get("source"))),
                 ("Projection", settings.get("projection")),
                 ("Penalty λ", significant(metrics["lam"])),
                 ("L1 share", _number(settings.get("l1_ratio"))),
@@ -64,12 +64,12 @@ def facts(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> list[tuple[s
 def comparison(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the model beside its controls, on one axis; None when nothing was measured."""
     controls = metrics["controls"]
-    random, figure = controls["random_bank"], metrics[figure_name(metrics)]
+    random, figure = controls["random_bank"], as_fitted(metrics)[figure_name(metrics)]
     regression = metrics["task"] == "regression"
     rows = [
         ("base", "Always the mean" if regression else "Most frequent class", controls["majority"]),
         ("random", "Random directions", None if random is None else random["mean"]),
-        ("model", "This model", figure["test"]),
+        ("model", "Before the edits" if "as_fitted" in metrics else "This model", figure["test"]),
         ("probe", "Linear probe, all activations", controls["full_probe"]),
     ]
     known = [value for _, _, value in rows if value is not None]
@@ -103,7 +103,8 @@ def comparison(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def _detail(class_: str, metrics: Mapping[str, Any], random: Mapping[str, Any] | None) -> str:
     if class_ == "model":
-        return f"{significant(metrics['nec'])} concepts a class, {metrics['n_concepts']} in all"
+        used = significant(as_fitted(metrics)["nec"])
+        return f"{used} concepts a class, {metrics['n_concepts']} in all"
     if class_ == "random" and random is not None:
         return (
             f"{random['repeats']} banks at NEC {significant(random['nec'])}, "
@@ -141,8 +142,8 @@ def sparsity(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
     chart = path_chart(
         path,
         name,
-        nec=metrics["nec"],
-        test=metrics[name]["test"],
+        nec=as_fitted(metrics)["nec"],
+        test=as_fitted(metrics)[name]["test"],
         random=controls["random_bank"],
         levels={"probe": controls["full_probe"], "base": controls["majority"]},
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pcbm.report.figures import count, decimal, percent, plural, points, signed, significant
@@ -11,6 +11,11 @@ from pcbm.report.figures import count, decimal, percent, plural, points, signed,
 def figure_name(metrics: Mapping[str, Any]) -> str:
     """Return the key of the task's headline figure."""
     return "r2" if metrics["task"] == "regression" else "accuracy"
+
+
+def as_fitted(metrics: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return accuracy, NEC and evaluation of the fit, also where edits came after it."""
+    return metrics.get("as_fitted") or metrics
 
 
 def show_figure(metrics: Mapping[str, Any], value: float | None) -> str:
@@ -25,10 +30,9 @@ def show_difference(metrics: Mapping[str, Any], value: float | None) -> str:
     return signed(value)
 
 
-def sentences(metrics: Mapping[str, Any], n_edits: int) -> list[str]:
-    """Return the summary, a sentence or two each on the model, its accuracy and its concepts."""
-    texts = [_model(metrics), _accuracy(metrics)]
-    return [text for text in (*texts, *_controls(metrics), _edits(n_edits)) if text]
+def sentences(metrics: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the summary: what the model is, how good it is beside what, how it was edited."""
+    return [_model(metrics), _accuracy(metrics), *_controls(metrics), *_edits(metrics, steps)]
 
 
 def verdict(metrics: Mapping[str, Any]) -> tuple[str, str]:
@@ -72,13 +76,15 @@ def _model(metrics: Mapping[str, Any]) -> str:
 
 
 def _accuracy(metrics: Mapping[str, Any]) -> str:
-    test = metrics[figure_name(metrics)]["test"]
+    test = as_fitted(metrics)[figure_name(metrics)]["test"]
     if test is None:
-        return "Its accuracy on test data was not measured."
+        return "How good it is on test data was not measured."
     rows = f"{count(metrics['n_test'])} test rows"
+    where = f"Before the edits, on {rows}," if "as_fitted" in metrics else f"On {rows}"
+    verb = "was" if "as_fitted" in metrics else "is"
     if metrics["task"] == "regression":
-        return f"On {rows} it explains a share of {decimal(test)} of the variance (R²)."
-    return f"On {rows} it is right for {percent(test)}."
+        return f"{where} its R² {verb} {decimal(test)}."
+    return f"{where} it {verb} right for {percent(test)}."
 
 
 def _controls(metrics: Mapping[str, Any]) -> list[str]:
@@ -94,11 +100,17 @@ def _controls(metrics: Mapping[str, Any]) -> list[str]:
     return texts
 
 
-def _edits(number: int) -> str:
-    if not number:
-        return ""
-    return (
-        "The coefficients were changed by hand "
-        + ("once" if number == 1 else f"{number} times")
-        + " after the fit; see Edits."
-    )
+def _edits(metrics: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]) -> list[str]:
+    if not steps:
+        return []
+    times = "once" if len(steps) == 1 else f"{len(steps)} times"
+    texts = [f"After the fit its coefficients were changed by hand {times}."]
+    last = steps[-1].get("evaluation")
+    if last is None:
+        return [*texts, "What that did to its predictions was not measured."]
+    name = figure_name(metrics)
+    before, after = (show_figure(metrics, last[side][name]) for side in ("before", "after"))
+    where = f"On {last['data']} the" if last.get("data") else "The"
+    edit = "edit" if len(steps) == 1 else "last edit"
+    what = "R²" if name == "r2" else "accuracy"
+    return [*texts, f"{where} {edit} took the {what} from {before} to {after}."]
