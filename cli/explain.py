@@ -55,7 +55,7 @@ def _positions(rows: Any, ids: list[str]) -> list[int]:
 def _view(samples: list[dict[str, Any]]) -> list[Block]:
     blocks: list[Block] = []
     for sample in samples[:SHOWN_SAMPLES]:
-        blocks += _sample(sample)
+        blocks += [*([Line("")] if blocks else []), *_sample(sample)]
     if len(samples) > SHOWN_SAMPLES:
         left = len(samples) - SHOWN_SAMPLES
         blocks.append(Line(f"{left:,} more samples: choose with --id, or see all with --json"))
@@ -82,6 +82,6 @@ def _sample(sample: dict[str, Any]) -> list[Block]:
         "" if sample["toward"] in (None, label) else f"; positive argues for {sample['toward']}"
     )
     return [
-        Line(f"\n{sample['id']}: {name}{proba}{against}, margin {sample['margin']:+.3f}{toward}"),
+        Line(f"{sample['id']}: {name}{proba}{against}, margin {sample['margin']:+.3f}{toward}"),
         Table(("concept", "contribution", "coef", "score"), rows),
     ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pcbm.cli.inputs import activations, backbone_for, load_chosen, read
+from pcbm.cli.inputs import activations, backbone_for, load_chosen, marks_test, read
 from pcbm.cli.options import BackboneChoice, Common
 from pcbm.cli.output import Block, Line, Result, Table, warning_lines
 from pcbm.cli.progress import stages
@@ -96,6 +96,7 @@ def fit(
     refuse_existing(out, force=force)
     rows, held_out = read(data, common), None if test is None else read(test, common)
     check_one_test_set(rows, held_out, test_size)
+    test_size = TEST_SIZE if test_size is None else test_size
     train, tested, bank = prepare(
         rows, held_out, concepts, choice, common, task=task, test_size=test_size, template=template
     )
@@ -109,8 +110,15 @@ def fit(
         seed=common.seed,
         control_repeats=control_repeats,
     )
+    source = {
+        "source": data,
+        "content": rows.content_hash(),
+        "test": test,
+        "test_size": None if test or marks_test(rows) else test_size,
+        "concepts": concepts.as_posix(),
+    }
     with stages(quiet=common.quiet) as progress:
-        run = fit_run(train, tested, bank, settings, progress=progress)
+        run = fit_run(train, tested, bank, settings, data=source, progress=progress)
     save_run(run, out, force=force)
     return Result({**run.metrics, "bank": {"notes": bank.notes}}, lambda: _view(run))
 
@@ -123,11 +131,10 @@ def check_one_test_set(rows: Dataset, held_out: Dataset | None, test_size: float
     InputError
         Two of ``--test``, ``--test-size`` and test rows in DATA.
     """
-    marked = rows.split is not None and bool((rows.split == "test").any())
     given = {
         "--test": held_out is not None,
         "--test-size": test_size is not None,
-        f"test rows in {rows.source}": marked,
+        f"test rows in {rows.source}": marks_test(rows),
     }
     named = [name for name, there in given.items() if there]
     if len(named) > 1:
@@ -142,7 +149,7 @@ def prepare(
     common: Common,
     *,
     task: str,
-    test_size: float | None,
+    test_size: float,
     template: list[str] | None,
 ) -> tuple[ActivationSet, ActivationSet, ConceptBank]:
     """Return the activations to fit on, those to test on, and the concept bank.
@@ -199,7 +206,7 @@ def _parts(
     choice: BackboneChoice,
     common: Common,
     task: str,
-    test_size: float | None,
+    test_size: float,
 ) -> tuple[ActivationSet, ActivationSet]:
     """Return the activations of the training rows and of the test rows."""
     from pcbm.activations import resolve_task, split_rows
@@ -211,13 +218,12 @@ def _parts(
         check_same_backbone(acts.record, tested.record, f"the test data {held_out.source}")
         return acts, tested
     labels = resolve_task(acts.y, task, label_names=acts.label_names)
-    size = TEST_SIZE if test_size is None else test_size
-    train, test = split_rows(labels, acts.split, size, common.seed)
+    train, test = split_rows(labels, acts.split, test_size, common.seed)
     return acts.take(train), acts.take(test)
 
 
 def _view(run: Any) -> list[Block]:
-    from pcbm.model.run import row_names
+    from pcbm.model.run import class_names, row_names
 
     m = run.metrics
     figure = "r2" if m["task"] == "regression" else "accuracy"
@@ -244,5 +250,5 @@ def _view(run: Any) -> list[Block]:
         both = m["residual"][figure]
         rows.insert(1, ("without residual", both["concepts_only"], m["nec"], ""))
     blocks.append(Table((f"test {figure}", "value", "NEC", ""), rows))
-    blocks.append(weights_table(run.model, row_names(run.model)))
+    blocks.append(weights_table(run.model, row_names(run.model), class_names(run.model)))
     return blocks

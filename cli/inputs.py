@@ -111,6 +111,11 @@ def activations(
     return acts
 
 
+def marks_test(data: ActivationSet | Dataset) -> bool:
+    """Return whether the data says itself which rows are for testing."""
+    return data.split is not None and bool((data.split == "test").any())
+
+
 def split_part(
     data: ActivationSet | Dataset, split: str | None, *, default_test: bool
 ) -> tuple[np.ndarray, str]:
@@ -123,15 +128,13 @@ def split_part(
 
     if split is not None and split not in SPLITS:
         raise InputError(f"--split was given as {split!r}: it is one of {', '.join(SPLITS)}")
-    marked = data.split
     if split is None:
-        has_test = marked is not None and bool((marked == "test").any())
-        split = "test" if default_test and has_test else "all"
+        split = "test" if default_test and marks_test(data) else "all"
     if split == "all":
         return np.arange(len(data)), split
-    if marked is None or not (marked == split).any():
+    if data.split is None or not (data.split == split).any():
         raise InputError(f"--split {split} was asked for, but the data marks no rows as {split!r}")
-    return np.flatnonzero(marked == split), split
+    return np.flatnonzero(data.split == split), split
 
 
 def run_activations(

@@ -102,16 +102,18 @@ def on_terminal(stream: TextIO) -> bool:
 def plain_text(blocks: Sequence[Block]) -> str:
     """Lay out blocks as plain text: no frames, no colours, columns aligned by blanks."""
     parts: list[str] = []
-    for block in blocks:
+    for before, block in zip([None, *blocks], blocks, strict=False):
         if isinstance(block, Line):
             parts.append(shown(block.text))
             continue
+        if isinstance(before, Table):
+            parts.append("")
         cells = [[_cell(value) for value in row] for row in block.rows]
         lines = [[shown(name) for name in block.columns], *cells]
         widths = [max(len(line[j]) for line in lines) for j in range(len(block.columns))]
         right = _right_aligned(block)
         if block.title:
-            parts.append("\n" + shown(block.title))
+            parts.append(shown(block.title))
         for line in lines:
             padded = (
                 text.rjust(width) if is_right else text.ljust(width)

@@ -11,6 +11,7 @@ from typing import Any
 from pcbm.cli.output import on_terminal, write
 
 Callback = Callable[[int, int], None]
+SECONDS_TO_FIRST_LINE = 2.0
 SECONDS_BETWEEN_LINES = 15.0
 
 
@@ -124,17 +125,18 @@ def _bar(title: str) -> Iterator[Callback]:
 
 
 def _lines(title: str) -> Callback:
-    """Return a callback that writes a line after the first batch, then at most every 15 s."""
-    rate = Rate(time.monotonic())
-    last: float | None = None
+    """Return a callback that writes a line after 2 s of work, then at most every 15 s."""
+    start = time.monotonic()
+    rate = Rate(start)
+    due = start + SECONDS_TO_FIRST_LINE
 
     def callback(done: int, total: int) -> None:
-        nonlocal last
+        nonlocal due
         now = time.monotonic()
         speed, left = rate.update(done, total, now)
-        if speed is None or (last is not None and now - last < SECONDS_BETWEEN_LINES):
+        if speed is None or now < due:
             return
-        last = now
+        due = now + SECONDS_BETWEEN_LINES
         write(sys.stderr, f"pcbm: {title}: {status(done, total, speed, left)}\n")
 
     return callback

@@ -42,8 +42,11 @@ def _parts(evaluations: Mapping[str, Mapping[str, Any]], key: str, title: str) -
     return blocks
 
 
-def weights_table(model: Any, rows: Sequence[str]) -> Table:
-    """Return the largest coefficients of each row of a head, with their signs."""
+def weights_table(model: Any, rows: Sequence[str], classes: Sequence[str] | None) -> Table:
+    """Return the largest coefficients of each row of a head, with their signs.
+
+    A binary head has one row; the table says which class its positive side is.
+    """
     lines = []
     for name, coef in zip(rows, model.coef_, strict=True):
         order = sorted(range(len(coef)), key=lambda j: -abs(coef[j]))
@@ -52,4 +55,6 @@ def weights_table(model: Any, rows: Sequence[str]) -> Table:
         text = ", ".join(f"{model.concept_names_[j]} {coef[j]:+.2f}" for j in strong)
         lines.append((name, used, text or "none"))
     title = "Largest weights (per standard deviation of the concept's score)"
+    if classes is not None and len(classes) == 2 and len(rows) == 1:
+        title += f"; positive argues for {classes[1]}, negative for {classes[0]}"
     return Table(("for", "concepts", "weights"), lines[:SHOWN_CLASSES], title)
