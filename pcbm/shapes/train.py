@@ -10,13 +10,10 @@ import argparse
 import math
 import sys
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from safetensors.torch import load_file, save
 from torch import nn
@@ -24,97 +21,27 @@ from torch.nn.functional import cross_entropy
 
 from pcbm.errors import InputError
 from pcbm.files import to_json, write_bytes, write_text
-from pcbm.shapes.captions import caption, vocabulary
+from pcbm.shapes.captions import vocabulary
 from pcbm.shapes.clip import (
     CONFIG,
     MEAN,
     MERGES,
     STD,
     WEIGHTS,
-    as_input,
     build_clip,
     load_clip,
     model_config,
 )
+from pcbm.shapes.recipe import Batch, Recipe, batches, schedule
 from pcbm.shapes.tokens import build_merges, merges_file, read_tokenizer
-from pcbm.shapes.world import ATTRIBUTES, SIDE, render, sample_scenes
-from pcbm.shapes.zero_shot import zero_shot
+from pcbm.shapes.world import ATTRIBUTES, SIDE
+from pcbm.shapes.zero_shot import N_SCENES, zero_shot
 
 if TYPE_CHECKING:
     from open_clip.model import CLIP
     from open_clip.tokenizer import SimpleTokenizer
 
 CHECKPOINT = "checkpoint.safetensors"
-
-
-@dataclass(frozen=True)
-class Run:
-    """One training run: a cosine schedule of its own, started from the run before it."""
-
-    steps: int
-    peak_rate: float
-    auxiliary: float  # weight of the attribute loss at the start; it reaches 0 at 70 % of the run
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Everything that decides the weights, besides the world and the model."""
-
-    runs: tuple[Run, ...] = (Run(2000, 2e-3, 1.0), Run(1200, 1e-3, 0.5))
-    batch: int = 128
-    weight_decay: float = 0.05
-    betas: tuple[float, float] = (0.9, 0.98)
-    warm_up: int = 80
-    hard_share: float = 0.6
-    clip_norm: float = 1.0
-
-    @property
-    def steps(self) -> int:
-        """Number of steps of all runs together."""
-        return sum(run.steps for run in self.runs)
-
-
-@dataclass(frozen=True)
-class Batch:
-    """One batch: input pictures, tokens, attribute values (n, 6), and which of them are told."""
-
-    pictures: torch.Tensor
-    tokens: torch.Tensor
-    scenes: torch.Tensor
-    mentioned: torch.Tensor
-
-
-def make_batch(recipe: Recipe, tokenizer: SimpleTokenizer, seed: int, step: int) -> Batch:
-    """Return the batch of a step; it follows from seed and step alone, so a run can be continued.
-
-    In a hard batch few colours, grounds and places occur, so that shape, texture and size have
-    to tell the pairs apart.
-    """
-    rng = np.random.default_rng([seed, step])
-    allowed = {}
-    if rng.random() < recipe.hard_share:
-        for name in ("colour", "background", "position", "texture"):
-            few = int(rng.integers(1, 3))
-            allowed[name] = rng.choice(len(ATTRIBUTES[name]), size=few, replace=False).tolist()
-    scenes = sample_scenes(recipe.batch, rng, allowed)
-    sentences, mentioned = caption(scenes, rng)
-    return Batch(
-        as_input(render(scenes, rng)),
-        tokenizer(sentences),
-        torch.from_numpy(scenes),
-        torch.from_numpy(mentioned),
-    )
-
-
-def batches(recipe: Recipe, tokenizer: SimpleTokenizer, seed: int, first: int) -> Iterator[Batch]:
-    """Yield the batches from step ``first`` on, each drawn while the one before it is used."""
-    with ThreadPoolExecutor(1) as pool:
-        future = pool.submit(make_batch, recipe, tokenizer, seed, first)
-        for step in range(first + 1, recipe.steps + 1):
-            batch = future.result()
-            if step < recipe.steps:
-                future = pool.submit(make_batch, recipe, tokenizer, seed, step)
-            yield batch
 
 
 class AttributeHeads(nn.ModuleList):
@@ -211,26 +138,13 @@ def _write_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
     write_bytes(path, save({name: tensor.contiguous() for name, tensor in tensors.items()}))
 
 
-def schedule(recipe: Recipe, step: int) -> tuple[float, float]:
-    """Return the learning rate and the weight of the attribute loss at a step.
-
-    Rate: linear warm-up, then half a cosine to 0, in each run. Weight: linear to 0 at 70 %.
-    """
-    for run in recipe.runs:
-        if step < run.steps:
-            break
-        step -= run.steps
-    warm = min(1.0, (step + 1) / recipe.warm_up)
-    rate = run.peak_rate * warm * 0.5 * (1 + math.cos(math.pi * step / run.steps))
-    return rate, run.auxiliary * max(0.0, 1 - step / (0.7 * run.steps))
-
-
 def export(
     learner: Learner,
     tokenizer: SimpleTokenizer,
     folder: Path,
     config: dict[str, Any],
     record: dict[str, Any],
+    n_scenes: int = N_SCENES,
 ) -> None:
     """Write weights (float16) and configuration in the layout of an open_clip ``local-dir``.
 
@@ -245,13 +159,39 @@ def export(
         "model_cfg": config,
         "preprocess_cfg": {"size": SIDE, "mean": MEAN, "std": STD},
         "training": record,
-        "zero_shot": zero_shot(learner.model, tokenizer),
+        "zero_shot": zero_shot(learner.model, tokenizer, n_scenes),
     }
     write_text(folder / CONFIG, to_json(whole) + "\n")
 
 
-def train(out: Path, seed: int = 0, recipe: Recipe | None = None, every: int = 100) -> None:
-    """Train from scratch, or from the checkpoint in ``out``; progress goes to stderr."""
+def train(
+    out: Path,
+    seed: int = 0,
+    recipe: Recipe | None = None,
+    *,
+    every: int = 100,
+    n_scenes: int = N_SCENES,
+) -> None:
+    """Train from scratch, or from the checkpoint in ``out``; progress goes to stderr.
+
+    Parameters
+    ----------
+    out : Path
+        Folder for the checkpoint and, at the end, weights, merges file and configuration.
+    seed : int
+        Decides the first weights and every batch.
+    recipe : Recipe, optional
+        By default the one that the shipped weights were trained with.
+    every : int
+        Steps between two checkpoints, with zero-shot figures on few scenes.
+    n_scenes : int
+        Scenes of the figures that are written beside the weights.
+
+    Raises
+    ------
+    InputError
+        ``out`` holds the checkpoint of another seed.
+    """
     recipe = Recipe() if recipe is None else recipe
     write_bytes(out / MERGES, merges_file(build_merges(vocabulary())))
     tokenizer = read_tokenizer(out / MERGES)
@@ -274,7 +214,8 @@ def train(out: Path, seed: int = 0, recipe: Recipe | None = None, every: int = 1
                 file=sys.stderr,
                 flush=True,
             )
-    export(learner, tokenizer, out, config, {"seed": seed, "recipe": asdict(recipe)})
+    record = {"seed": seed, "recipe": asdict(recipe)}
+    export(learner, tokenizer, out, config, record, n_scenes)
 
 
 def main(arguments: list[str] | None = None) -> None:

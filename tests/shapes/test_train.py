@@ -6,14 +6,18 @@ import pytest
 import torch
 
 from pcbm.errors import InputError
+from pcbm.shapes import recipe as recipes
 from pcbm.shapes import train as training
 from pcbm.shapes.captions import vocabulary
 from pcbm.shapes.clip import CONFIG, MERGES, WEIGHTS, load_clip, model_config
+from pcbm.shapes.recipe import Recipe, Run, make_batch, schedule
 from pcbm.shapes.tokens import build_merges, merges_file, read_tokenizer
-from pcbm.shapes.train import CHECKPOINT, Learner, Recipe, Run, make_batch, schedule, train
-from pcbm.shapes.world import ATTRIBUTES
+from pcbm.shapes.train import CHECKPOINT, Learner, train
+from pcbm.shapes.world import ATTRIBUTES, COLUMN
 
-SMALL = Recipe(runs=(Run(2, 1e-3, 1.0), Run(2, 5e-4, 0.5)), batch=16, warm_up=1)
+SMALL = Recipe(
+    runs=(Run(2, 1e-3, 1.0, ("colour",)), Run(2, 5e-4, 0.5, ("shape",))), batch=16, warm_up=1
+)
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +28,7 @@ def tokenizer(tmp_path_factory):
 
 
 def test_training_steps_lower_both_losses(tokenizer):
-    recipe = Recipe(runs=(Run(12, 2e-3, 1.0),), batch=32, warm_up=1)
+    recipe = Recipe(runs=(Run(12, 2e-3, 1.0, ()),), batch=32, warm_up=1)
     learner = Learner.start(recipe, model_config(tokenizer.vocab_size), seed=0)
     batch = make_batch(recipe, tokenizer, 0, 0)
     losses = [learner.train_step(batch, recipe) for _ in range(12)]
@@ -42,17 +46,25 @@ def test_a_batch_follows_from_seed_and_step(tokenizer):
     assert one.pictures.is_contiguous(memory_format=torch.channels_last)
 
 
-def test_the_stated_share_of_batches_is_hard(tokenizer, monkeypatch):
-    monkeypatch.setattr(training, "render", lambda scenes, rng: np.zeros((1, 64, 64, 3), np.uint8))
-    recipe = Recipe(batch=64)
-    colours = [
-        len(np.unique(make_batch(recipe, tokenizer, 0, step).scenes[:, 1])) for step in range(200)
-    ]
-    assert np.mean(np.array(colours) <= 2) == pytest.approx(recipe.hard_share, abs=0.1)
+def test_the_stated_share_of_batches_is_hard_in_the_attributes_of_its_run(tokenizer, monkeypatch):
+    monkeypatch.setattr(recipes, "render", lambda scenes, rng: np.zeros((1, 64, 64, 3), np.uint8))
+    runs = (Run(100, 1.0, 1.0, ("colour", "position")), Run(100, 1.0, 1.0, ("shape",)))
+    recipe = Recipe(runs=runs, batch=32)
+    scenes = np.stack([make_batch(recipe, tokenizer, 0, step).scenes for step in range(200)])
+    kinds = {
+        name: np.array([len(np.unique(batch[:, column])) <= 2 for batch in scenes])
+        for name, column in COLUMN.items()
+    }
+    np.testing.assert_array_equal(kinds["colour"], kinds["position"])
+    assert kinds["colour"][:100].mean() == pytest.approx(recipe.hard_share, abs=0.12)
+    assert kinds["shape"][100:].mean() == pytest.approx(recipe.hard_share, abs=0.12)
+    assert not kinds["colour"][100:].any()
+    assert not kinds["shape"][:100].any()
+    assert not kinds["background"].any()
 
 
 def test_rate_and_attribute_weight_follow_the_schedule():
-    recipe = Recipe(runs=(Run(100, 1.0, 2.0), Run(50, 0.5, 1.0)), warm_up=10)
+    recipe = Recipe(runs=(Run(100, 1.0, 2.0, ()), Run(50, 0.5, 1.0, ())), warm_up=10)
     points = [schedule(recipe, step) for step in range(150)]
     rates, weights = zip(*points, strict=True)
     assert rates[0] == pytest.approx(0.1)
@@ -66,7 +78,7 @@ def test_rate_and_attribute_weight_follow_the_schedule():
 
 
 def test_training_writes_a_loadable_model_without_pickle(tmp_path):
-    train(tmp_path, seed=1, recipe=SMALL, every=4)
+    train(tmp_path, seed=1, recipe=SMALL, every=4, n_scenes=50)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
         [CHECKPOINT, CONFIG, MERGES, WEIGHTS]
     )
@@ -78,13 +90,13 @@ def test_training_writes_a_loadable_model_without_pickle(tmp_path):
 
 
 def test_an_interrupted_training_ends_like_an_undisturbed_one(tmp_path, capsys):
-    train(tmp_path / "whole", seed=0, recipe=SMALL, every=4)
+    train(tmp_path / "whole", seed=0, recipe=SMALL, every=4, n_scenes=50)
     tokenizer = read_tokenizer(tmp_path / "whole" / MERGES)
     learner = Learner.start(SMALL, model_config(tokenizer.vocab_size), 0)
     for step in range(2):
         learner.train_step(make_batch(SMALL, tokenizer, 0, step), SMALL)
     learner.save(tmp_path / "cut" / CHECKPOINT, 0)
-    train(tmp_path / "cut", seed=0, recipe=SMALL, every=4)
+    train(tmp_path / "cut", seed=0, recipe=SMALL, every=4, n_scenes=50)
     assert "continuing at step 2" in capsys.readouterr().err
     assert (tmp_path / "cut" / WEIGHTS).read_bytes() == (tmp_path / "whole" / WEIGHTS).read_bytes()
 
