@@ -163,7 +163,7 @@ def _matrix(source: str, values: Any) -> np.ndarray:
 def _labels(source: str, arrays: dict[str, Any]) -> tuple[np.ndarray | None, list[str] | None]:
     """Return y and the names of its columns; whole numbers with class_names become those names."""
     names = arrays.get("class_names")
-    names = None if names is None else [str(name) for name in np.asarray(names).tolist()]
+    names = None if names is None else [str(name) for name in np.atleast_1d(names).tolist()]
     if "y" not in arrays:
         return None, None
     try:

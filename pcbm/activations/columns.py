@@ -15,7 +15,10 @@ ALIASES = {"ids": "id", "label": "y"}
 
 def as_texts(values: Sequence[Any] | np.ndarray, name: str, source: str) -> np.ndarray:
     """Return a column as a string array; whole numbers as their digits, blanks refused."""
-    texts = [_text(value) for value in np.asarray(values).tolist()]
+    values = np.asarray(values)
+    if values.ndim != 1:
+        raise InputError(f"{source} has {name} of shape {values.shape}, expected one a row")
+    texts = [_text(value) for value in values.tolist()]
     blank = [row for row, text in enumerate(texts) if not text]
     if blank:
         raise InputError(

@@ -78,18 +78,21 @@ def extract(
     """
     data = as_dataset(data)
     check_inputs(data, backbone, skip_unreadable=skip_unreadable)
-    parts, rows, skipped = [], [], []
+    X = np.empty((len(data), backbone.dim), dtype=np.float32)
+    kept = np.empty(len(data), dtype=np.int64)
+    skipped: list[dict[str, Any]] = []
+    filled = 0
     for batch in run_batches(
         data, backbone, spans(len(data), batch_size), skip_unreadable=skip_unreadable
     ):
-        parts.append(batch.X)
-        rows.append(batch.rows)
+        end = filled + len(batch.rows)
+        X[filled:end], kept[filled:end] = batch.X, batch.rows
         skipped.extend(batch.skipped)
+        filled = end
         if progress:
             progress(batch.span.stop, len(data))
-    kept = np.concatenate(rows)
-    refuse_nothing_left(data, len(kept))
-    return labelled(data, np.concatenate(parts), kept, skipped, backbone.record)
+    refuse_nothing_left(data, filled)
+    return labelled(data, X[:filled], kept[:filled], skipped, backbone.record)
 
 
 def as_dataset(data: Dataset | str | Path | Sequence[Any]) -> Dataset:

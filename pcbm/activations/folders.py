@@ -8,7 +8,7 @@ import numpy as np
 
 from pcbm.activations.columns import SPLITS
 from pcbm.activations.dataset import Dataset
-from pcbm.activations.images import image_files, other_files
+from pcbm.activations.images import image_and_other_files
 from pcbm.errors import InputError
 
 
@@ -24,11 +24,11 @@ def read_image_folder(folder: Path) -> Dataset:
         No images, images both in the folder and in class folders, split folders beside class
         folders, or split folders without classes in them.
     """
-    paths = image_files(folder)
+    paths, others = image_and_other_files(folder)
     ids = [path.relative_to(folder).as_posix() for path in paths]
     if not ids:
         raise InputError(
-            f"{folder} {_what_is_there(folder)}: give a folder of class folders of images"
+            f"{folder} {_what_is_there(folder, others)}: give a folder of class folders of images"
         )
     for name in ids:
         _refuse_bad_name(folder, name)
@@ -48,7 +48,7 @@ def read_image_folder(folder: Path) -> Dataset:
         inputs=paths,
         y=None if flat else np.array([part[shift] for part in parts]),
         split=np.array([splits[part[0]] for part in parts]) if splits else None,
-        notes=_left_out(folder),
+        notes=_left_out(folder, parts, others),
     )
 
 
@@ -85,17 +85,24 @@ def _refuse_bad_name(folder: Path, name: str) -> None:
         ) from None
 
 
-def _what_is_there(folder: Path) -> str:
-    others = other_files(folder)
+def _what_is_there(folder: Path, others: list[Path]) -> str:
     if not others:
         return "is an empty folder"
     first = others[0].relative_to(folder).as_posix()
     return f"holds no images but {len(others)} other file(s), first {first!r}"
 
 
-def _left_out(folder: Path) -> tuple[str, ...]:
-    others = other_files(folder)
-    if not others:
-        return ()
-    first = others[0].relative_to(folder).as_posix()
-    return (f"{len(others)} file(s) in {folder} are no images and were left out, first {first!r}",)
+def _left_out(folder: Path, parts: list[list[str]], others: list[Path]) -> tuple[str, ...]:
+    """Say which files and which folders of the top level gave no row."""
+    notes = []
+    if others:
+        first = others[0].relative_to(folder).as_posix()
+        notes.append(
+            f"{len(others)} file(s) in {folder} are no images and were left out, first {first!r}"
+        )
+    used = {part[0] for part in parts}
+    folders = sorted(child.name for child in folder.iterdir() if child.is_dir())
+    empty = [name for name in folders if name not in used and not name.startswith(".")]
+    if empty:
+        notes.append(f"{len(empty)} folder(s) in {folder} hold no images, first {empty[0]!r}")
+    return tuple(notes)

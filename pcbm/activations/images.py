@@ -28,13 +28,14 @@ def image_files(folder: Path) -> list[Path]:
 
     Names that start with a dot are left out, links are followed.
     """
-    found = [path for path in _walk(folder, ()) if path.suffix.lower() in SUFFIXES]
-    return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
+    return image_and_other_files(folder)[0]
 
 
-def other_files(folder: Path) -> list[Path]:
-    """Return the files below a folder that are no images by their suffix, dot files left out."""
-    return sorted(path for path in _walk(folder, ()) if path.suffix.lower() not in SUFFIXES)
+def image_and_other_files(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Return what `image_files` returns, and the files that are no images by their suffix."""
+    found = sorted(_walk(folder, ()), key=lambda path: path.relative_to(folder).as_posix())
+    images = [path for path in found if path.suffix.lower() in SUFFIXES]
+    return images, [path for path in found if path.suffix.lower() not in SUFFIXES]
 
 
 def _walk(folder: Path, above: tuple[str, ...]) -> Iterator[Path]:
@@ -98,4 +99,6 @@ def _as_rgb(image: Image.Image, name: str) -> Image.Image:
         raise UnreadableError(
             f"image {name!r} has 32-bit pixels of unknown range: save it with 8 or 16 bits"
         )
+    if "transparency" in image.info:
+        return image.convert("RGBA").convert("RGB")  # the short way warns about palettes
     return image.convert("RGB")

@@ -131,8 +131,13 @@ def plain_labels(y: np.ndarray) -> np.ndarray:
     """
     if y.dtype.kind == "O" and all(isinstance(value, str) for value in y.flat):
         return y.astype(str)
-    if y.dtype.kind in "US":
-        return y.astype(str)
+    if y.dtype.kind == "U":
+        return y
+    if y.dtype.kind == "S":
+        try:
+            return np.char.decode(y, "utf-8")
+        except UnicodeDecodeError as error:
+            raise InputError(f"labels are bytes, not UTF-8 text ({error}): save texts") from None
     if y.dtype.kind == "b":
         return np.where(y, "True", "False") if y.ndim == 1 else y.astype(np.int64)
     if y.dtype.kind in "iu":
@@ -169,9 +174,17 @@ def labels_from_text(values: Sequence[str], ids: Sequence[str], source: str) -> 
             f"{source} has no label in {len(blank)} of {len(texts)} rows, first "
             f"{str(ids[blank[0]])!r}: fill them in or leave these rows out"
         )
-    numbers = _numbers(texts)
-    if numbers is not None and (numbers != np.round(numbers)).any():
-        return numbers
+    if all(_is_number(text) for text in texts):
+        numbers = texts.astype(np.float64)
+        finite = np.isfinite(numbers)
+        if (numbers[finite] != np.round(numbers[finite])).any():
+            if not finite.all():
+                row = int(np.argmin(finite))
+                raise InputError(
+                    f"{source} has the label {str(texts[row])!r} in row {str(ids[row])!r} among "
+                    "numbers: fill it in or leave the row out"
+                )
+            return numbers
     return texts
 
 
@@ -194,6 +207,14 @@ def _guess(values: np.ndarray, classes: np.ndarray | Sequence | None) -> tuple[T
             "--task regression reads them as quantities"
         )
     return ("binary" if count == 2 else "multiclass"), note
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _numbers(values: np.ndarray) -> np.ndarray | None:

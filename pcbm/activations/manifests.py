@@ -9,7 +9,7 @@ import numpy as np
 
 from pcbm.activations.columns import as_splits, as_texts
 from pcbm.activations.dataset import Dataset, Kind, row_ids
-from pcbm.activations.labels import labels_from_text, plain_labels
+from pcbm.activations.labels import SEPARATOR, labels_from_text, plain_labels
 from pcbm.errors import InputError, near
 
 if TYPE_CHECKING:
@@ -62,7 +62,8 @@ def manifest_dataset(path: Path, table: pa.Table) -> Dataset:
 def table_labels(table: pa.Table, name: str, ids: np.ndarray, source: str) -> np.ndarray | None:
     """Return the labels in a table's column, or None where there are none.
 
-    Texts are read by `labels_from_text`; a parquet column of lists of 0/1 gives an (n, C) table.
+    Texts are read by `labels_from_text`, and so are lists of names; a column of lists of 0/1 gives
+    an (n, C) table.
     """
     if name not in table.column_names:
         return None
@@ -71,6 +72,8 @@ def table_labels(table: pa.Table, name: str, ids: np.ndarray, source: str) -> np
         return None
     if all(value is None or isinstance(value, str) for value in values):
         return labels_from_text([value or "" for value in values], ids.tolist(), source)
+    if all(isinstance(v, list) and all(isinstance(name, str) for name in v) for v in values):
+        return labels_from_text([SEPARATOR.join(v) for v in values], ids.tolist(), source)
     if any(value is None for value in values):
         missing = [row for row, value in enumerate(values) if value is None]
         raise InputError(

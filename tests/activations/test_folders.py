@@ -55,15 +55,17 @@ def test_images_without_class_folders_have_no_labels(fill_folder: Fill, tmp_path
     assert data.ids.tolist() == ["1.png", "2.png"]
 
 
-def test_hidden_files_are_left_out_and_other_files_are_noted(
+def test_hidden_files_are_left_out_and_whatever_gives_no_row_is_noted(
     fill_folder: Fill, tmp_path: Path
 ) -> None:
     folder = fill_folder(tmp_path / "d", ["cat/1.png", "cat/.thumb.png", ".cache/x/1.png"])
     (folder / "cat" / "notes.txt").write_text("x")
+    (folder / "dog").mkdir()
     data = read_data(folder)
     assert data.ids.tolist() == ["cat/1.png"]
     assert data.notes == (
         f"1 file(s) in {folder} are no images and were left out, first 'cat/notes.txt'",
+        f"1 folder(s) in {folder} hold no images, first 'dog'",
     )
 
 

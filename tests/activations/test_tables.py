@@ -91,6 +91,7 @@ def test_csv_labels_are_words_unless_they_have_fractions(
         ("path,label\na.png,b\na.png,c\n", "more than once, first 'a.png'"),
         ("text,split\na,train\nb,tset\n", "has the split 'tset': did you mean 'test'?"),
         ("text,split\na,train\nb,\n", "has no split in 1 of 2 rows, first row 1"),
+        ("text,label\na,1.5\nb,nan\n", "the label 'nan' in row '1' among numbers"),
     ],
 )
 def test_a_csv_that_cannot_be_meant_is_refused_in_one_line(
@@ -137,3 +138,11 @@ def test_an_unknown_suffix_names_the_forms_there_are(write: Write) -> None:
         InputError, match=r"unknown form \(\.xlsx\): give a folder of images, a \.c"
     ):
         read_data(write("m.xlsx", b"PK"))
+
+
+def test_parquet_with_lists_of_names_is_multilabel(tmp_path: Path) -> None:
+    labels = [["red", "round"], [], ["red"]]
+    pq.write_table(pa.table({"text": list("abc"), "label": labels}), tmp_path / "m.parquet")
+    data = read_data(tmp_path / "m.parquet")
+    assert data.y is not None
+    assert data.y.tolist() == ["red;round", "", "red"]
