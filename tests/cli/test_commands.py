@@ -67,7 +67,9 @@ class TestFit:
         self, pcbm: Any, world: Any, tmp_path: Path
     ) -> None:
         options = ("--concepts", world.bank, "--control-repeats", 0, "--out", tmp_path / "r")
-        assert "positive argues for dog, negative for cat" in pcbm("fit", world.binary, *options).out
+        assert (
+            "positive argues for dog, negative for cat" in pcbm("fit", world.binary, *options).out
+        )
 
     def test_test_data_of_its_own(self, pcbm: Any, world: Any, tmp_path: Path) -> None:
         options = ("--test", world.test, "--control-repeats", 0, "--json")
@@ -127,9 +129,10 @@ class TestEvaluateAndPredict:
         assert (found["n"], found["split"]) == (30, "test")
         found = pcbm("evaluate", world.run, data, "--split", "all", "--json").document
         assert found["n"] == 90
-        assert "marks no rows as 'val'" in pcbm(
-            "evaluate", world.run, data, "--split", "val"
-        ).refused()
+        assert (
+            "marks no rows as 'val'"
+            in pcbm("evaluate", world.run, data, "--split", "val").refused()
+        )
 
     def test_predict(self, pcbm: Any, world: Any, tmp_path: Path) -> None:
         out = tmp_path / "preds.csv"

@@ -6,6 +6,7 @@ import ast
 import subprocess
 import tomllib
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +48,28 @@ def imports(name: str, path: Path) -> Iterator[tuple[str, int]]:
 
 
 def tracked() -> list[Path]:
-    """Return the files git knows, or would add: all that make up the repository."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        check=True,
-    ).stdout.decode()
+    """Return the files that make up the repository: what git knows or would add.
+
+    In a copy without git, all files that .gitignore does not name.
+    """
+    try:
+        listed = subprocess.run(
+            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+            cwd=ROOT,
+            capture_output=True,
+            check=True,
+        ).stdout.decode()
+    except (OSError, subprocess.CalledProcessError):
+        return _not_ignored()
     return [ROOT / name for name in listed.split("\0") if name and (ROOT / name).is_file()]
+
+
+def _not_ignored() -> list[Path]:
+    lines = (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+    patterns = [".git", *(line.strip("/") for line in lines if line.strip())]
+
+    def ignored(path: Path) -> bool:
+        parts = path.relative_to(ROOT).parts
+        return any(fnmatch(part, pattern) for part in parts for pattern in patterns)
+
+    return sorted(p for p in ROOT.rglob("*") if p.is_file() and not ignored(p))
