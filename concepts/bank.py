@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from pcbm.concepts import storage
 from pcbm.concepts.cav import HELD_OUT, Cav, fit_cavs
-from pcbm.concepts.checks import check_direction_rows, check_names, json_copy
+from pcbm.concepts.checks import about, check_direction_rows, check_names, json_copy
 from pcbm.concepts.text import embed_words, flatten_words
 from pcbm.errors import InputError, near
 
@@ -128,10 +128,17 @@ class ConceptBank:
         return self._row_of[name]
 
     def select(self, names: Sequence[str]) -> ConceptBank:
-        """Return a bank of the named concepts, in the order given; ``text_mean`` stays as it is."""
+        """Return a bank of the named concepts, in the order given.
+
+        ``text_mean`` and ``extra`` stay as they are, but for notes about concepts left out.
+        """
         if isinstance(names, str):
             raise InputError(f"select() got the string {names!r}: give a list of concept names")
         rows = [self.index(name) for name in names]
+        gone = tuple(about(name, "") for name in self.names if name not in set(names))
+        extra = dict(self.extra)
+        if "notes" in extra:
+            extra["notes"] = [note for note in self.notes if not note.startswith(gone)]
         return ConceptBank(
             names,
             self.vectors[rows],
@@ -140,7 +147,7 @@ class ConceptBank:
             stats={name: self.stats[name] for name in names if name in self.stats},
             record=self.record,
             text_mean=self.text_mean,
-            extra=self.extra,
+            extra=extra,
         )
 
     def save(self, path: str | Path) -> None:

@@ -18,6 +18,7 @@ from scipy.stats import rankdata
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import LinearSVC
 
+from pcbm.concepts.checks import about
 from pcbm.concepts.splitting import duplicate_groups, grouped_folds
 from pcbm.errors import InputError
 
@@ -174,7 +175,7 @@ def fit_cav(
     }
     different = min(train.different(label) + test.different(label) for label in (0, 1))
     doubts = _doubts(stats["auc"], test.labels, different, contradictions, probe.converged)
-    return Cav(vector, intercept, stats, [f"concept {name!r}: {doubt}" for doubt in doubts])
+    return Cav(vector, intercept, stats, [about(name, doubt) for doubt in doubts])
 
 
 def held_out_rows(

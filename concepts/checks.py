@@ -75,6 +75,15 @@ def json_copy(value: Any, what: str) -> Any:
         raise InputError(f"{what} must hold plain JSON values ({error}): convert them") from None
 
 
+def about(name: str, remark: str) -> str:
+    """Return a note about one concept, in the form by which `ConceptBank.select` finds it.
+
+    >>> about("stripes", "few examples")
+    "concept 'stripes': few examples"
+    """
+    return f"concept {name!r}: {remark}"
+
+
 def quoted(names: Sequence[str], limit: int = 5) -> str:
     """Return up to ``limit`` quoted names for a message.
 

@@ -125,7 +125,7 @@ def bank_from_folder(
 def _concept_folders(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder: give a folder with a folder for each concept")
-    found = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+    found = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith((".", "__")))
     if not found:
         raise InputError(
             f"{folder} holds no concept folders: give CONCEPT/positive and CONCEPT/negative, or "

@@ -25,7 +25,7 @@ _FACTS: dict[str, tuple[type, ...]] = {
 
 def write_bank(path: Path, arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> None:
     """Write a bank's arrays and facts, whole or not at all."""
-    if path.suffix != SUFFIX:
+    if path.suffix.casefold() != SUFFIX:
         raise InputError(f"a bank cannot be saved as {path}: choose a name that ends in {SUFFIX}")
     save_tensors(path, arrays, {"format": FORMAT, "version": VERSION, **facts})
 

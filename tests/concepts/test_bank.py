@@ -83,6 +83,13 @@ def test_select_keeps_what_belongs_to_the_concepts_in_the_order_asked_for() -> N
     assert bank.select(["stripes"]).stats == {}
 
 
+def test_select_drops_the_notes_about_concepts_that_are_left_out() -> None:
+    notes = ["concept 'a': weak", "concept 'ab': few", "two blanks dropped"]
+    bank = ConceptBank(["a", "ab", "c"], np.eye(3), extra={"notes": notes})
+    assert bank.select(["ab", "c"]).notes == notes[1:]
+    assert bank.select(["c"]).notes == notes[2:]
+
+
 def test_the_representation_tells_size_source_backbone_and_first_names() -> None:
     assert repr(full_bank()) == (
         "ConceptBank(2 concepts in 3 dimensions, mixed, backbone x:y: 'stripes', 'metal')"
