@@ -345,10 +345,11 @@ def _doubts(
         )
     p, q = int(labels.sum()), int((1 - labels).sum())
     chance = 0.5 + 2 * float(np.sqrt((p + q + 1) / (12 * p * q)))
-    if auc < max(WEAK_AUC, chance):
+    if auc < WEAK_AUC:
+        doubts.append(f"held-out AUC {auc:.2f} is near chance; the direction may not mean it")
+    elif auc < chance:
         doubts.append(
-            f"held-out AUC {auc:.2f} on {p} + {q} examples is near chance or cannot be told from "
-            "it; the direction may not mean the concept"
+            f"held-out AUC {auc:.2f} on only {p} + {q} examples cannot be told from chance"
         )
     if not converged:
         doubts.append("the probe's solver stopped at its limit of steps; the direction is rough")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pcbm.concepts import ConceptBank
@@ -50,6 +50,7 @@ def test_equal_banks_are_saved_as_equal_bytes(tmp_path: Path) -> None:
     assert len({path.read_bytes() for path in paths}) == 1
 
 
+@settings(deadline=None, derandomize=True)
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1, unique=True))
 def test_any_unicode_names_survive_a_round_trip(
     tmp_path_factory: pytest.TempPathFactory, names: list[str]

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pcbm.concepts.splitting import duplicate_groups, grouped_folds
@@ -37,6 +37,7 @@ def test_rows_that_are_all_equal_are_one_group() -> None:
     assert duplicate_groups(np.ones((1, 2))).tolist() == [0]
 
 
+@settings(deadline=None, derandomize=True)
 @given(
     st.lists(st.tuples(st.integers(0, 12), st.integers(1, 4)), min_size=4, max_size=40),
     st.integers(2, 6),
