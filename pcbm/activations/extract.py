@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -151,22 +152,10 @@ def run_batches(
     InputError
         An input cannot be read (and ``skip_unreadable`` is off), or activations are not finite.
     """
-    workers = min(8, os.cpu_count() or 1)
-    waiting: deque[tuple[range, list[Future]]] = deque()
-    remaining = iter(parts)
-    with ThreadPoolExecutor(workers, thread_name_prefix="pcbm-read") as pool:
-        try:
-            while True:
-                while len(waiting) <= AHEAD and (span := next(remaining, None)) is not None:
-                    jobs = [pool.submit(_prepared, data, backbone, row) for row in span]
-                    waiting.append((span, jobs))
-                if not waiting:
-                    return
-                span, jobs = waiting.popleft()
-                results = [job.result() for job in jobs]
-                yield _forward(data, backbone, span, results, skip_unreadable=skip_unreadable)
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+    read = _read_ahead if data.kind == "image" else _read_in_turn
+    with closing(read(data, backbone, parts)) as prepared:
+        for span, results in prepared:
+            yield _forward(data, backbone, span, results, skip_unreadable=skip_unreadable)
 
 
 def labelled(
@@ -200,13 +189,38 @@ def refuse_nothing_left(data: Dataset, kept: int) -> None:
         raise InputError(f"{data.source}: none of its {len(data)} inputs could be read")
 
 
+def _read_in_turn(
+    data: Dataset, backbone: Backbone, parts: Iterable[range]
+) -> Generator[tuple[range, list[Any]], None, None]:
+    """Yield the prepared inputs of each part; there is nothing to read, threads would only cost."""
+    for span in parts:
+        yield span, [backbone.prepare(data.inputs[row]) for row in span]
+
+
+def _read_ahead(
+    data: Dataset, backbone: Backbone, parts: Iterable[range]
+) -> Generator[tuple[range, list[Any]], None, None]:
+    """Yield the prepared images of each part, while threads read those of the next parts."""
+    workers = min(8, os.cpu_count() or 1)
+    waiting: deque[tuple[range, list[Future]]] = deque()
+    with ThreadPoolExecutor(workers, thread_name_prefix="pcbm-read") as pool:
+        try:
+            for span in parts:
+                jobs = [pool.submit(_prepared, data, backbone, row) for row in span]
+                waiting.append((span, jobs))
+                if len(waiting) > AHEAD:
+                    first, ready = waiting.popleft()
+                    yield first, [job.result() for job in ready]
+            for first, ready in waiting:
+                yield first, [job.result() for job in ready]
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
 def _prepared(data: Dataset, backbone: Backbone, row: int) -> Any:
-    """Return one prepared input, or the error that says why it cannot be read."""
-    item = data.inputs[row]
-    if data.kind != "image":
-        return backbone.prepare(item)
+    """Return one prepared image, or the error that says why it cannot be read."""
     try:
-        image = open_image(item, str(data.ids[row]))
+        image = open_image(data.inputs[row], str(data.ids[row]))
     except UnreadableError as error:
         return error
     return backbone.prepare(image)

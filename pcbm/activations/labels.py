@@ -108,11 +108,12 @@ def check_classes(labels: Labels, where: str = "the data") -> None:
                 "add examples or leave the label out"
             )
         return
-    counts = np.array([(labels.y == c).sum() for c in labels.classes])
-    if len(counts) < 2 or (counts > 0).sum() < 2:
-        only = str(labels.classes[counts.argmax()])
+    present, sizes = np.unique(labels.y, return_counts=True)
+    if len(present) < 2:
+        only = str(present[0])
         raise InputError(f"{where} has the single class {only!r}: give at least two classes")
-    few = [str(c) for c, k in zip(labels.classes, counts, strict=True) if k < 2]
+    counts = dict(zip(present.tolist(), sizes.tolist(), strict=True))
+    few = [str(c) for c in labels.classes.tolist() if counts.get(c, 0) < 2]
     if few:
         hint = ", or give --task regression if the labels are quantities"
         raise InputError(

@@ -55,7 +55,8 @@ def split_rows(
     elif labels.task == "multilabel":
         chosen = _multilabel_part(labels.y, test_size, generator)
     else:
-        parts = [np.flatnonzero(labels.y == name) for name in np.unique(labels.y)]
+        _, which, sizes = np.unique(labels.y, return_inverse=True, return_counts=True)
+        parts = np.split(np.argsort(which, kind="stable"), np.cumsum(sizes)[:-1])
         chosen = np.concatenate([_part(generator.permutation(rows), test_size) for rows in parts])
     is_test = np.zeros(len(labels.y), dtype=bool)
     is_test[chosen] = True
