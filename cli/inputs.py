@@ -6,6 +6,7 @@ take them from there, and a backbone given beside a record must have the recorde
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,7 +109,9 @@ def activations(
     for note in acts.notes:
         if note not in data.notes:
             common.note(note)
-    return acts
+    # The cache may know the same weights under another name or path; this run's are the ones to
+    # record, because later commands load them from there.
+    return acts if backbone is None else replace(acts, record=backbone.record)
 
 
 def marks_test(data: ActivationSet | Dataset) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import re
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -194,7 +196,8 @@ def command(function: Callable[..., Result]) -> Callable[..., None]:
             for name, (build, options) in grouped.items()
         }
         common = next(value for value in built.values() if isinstance(value, Common))
-        with _one_line_warnings(common):
+        # What a user's own backbone file prints must not end up in the result.
+        with _one_line_warnings(common), contextlib.redirect_stdout(sys.stderr):
             result = function(**built, **values)
         emit(result, as_json=common.json)
 

@@ -99,7 +99,7 @@ class TestData:
             (["--task", "regression"], ["regression", "'"]),
             (["--lam", "0.1", "--concepts-per-class", "3"], ["give one"]),
             (["--lam", "-1"], ["-1"]),
-            (["--concepts-per-class", "0"], ["0"]),
+            (["--concepts-per-class", "-1"], ["-1"]),
             (["--l1-ratio", "2"], ["2"]),
             (["--layer", "x"], ["--layer", "--backbone"]),
             (["--split", "x"], ["no option --split"]),

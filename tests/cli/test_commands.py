@@ -82,7 +82,8 @@ class TestFit:
     ) -> None:
         rows = np.load(world.data)
         labels = tmp_path / "labels.csv"
-        lines = [f"{i},{int(x[0] > 0)},{int(x[1] > 0)}" for i, x in zip(rows["ids"], rows["X"])]
+        pairs = zip(rows["ids"], rows["X"], strict=True)
+        lines = [f"{name},{int(x[0] > 0)},{int(x[1] > 0)}" for name, x in pairs]
         labels.write_text("\n".join(["id,first,second", *lines]))
         options = ("--concepts", labels, "--control-repeats", 0, "--out", tmp_path / "r", "--json")
         assert pcbm("fit", world.data, *options).document["n_concepts"] == 2

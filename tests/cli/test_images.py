@@ -53,7 +53,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for i in range(8):
             picture(folder / "examples" / name / f"{i}.png", colour, 1000 + 100 * k + i)
     (folder / "backbone.py").write_text(BACKBONE.format(pause=""))
-    pause = "__import__('time').sleep(0.4); "
+    pause = "__import__('time').sleep(0.2); "
     (folder / "slow.py").write_text(BACKBONE.format(pause=pause))
     (folder / "words.txt").write_text("blue\ngreen\n")
     return folder
@@ -80,7 +80,8 @@ def test_from_pictures_to_an_edited_run(
     assert "blue" in done.out
 
     # The store holds activations, so no backbone is named again, and the bank fits to it.
-    found = pcbm("fit", store, "--concepts", bank, "--out", run, "--json").document
+    options = ("--control-repeats", 2, "--out", run, "--json")
+    found = pcbm("fit", store, "--concepts", bank, *options).document
     assert (found["n_concepts"], found["n_classes"]) == (2, 3)
     # Pictures are turned into activations by the backbone that the run recorded.
     judged = pcbm("evaluate", run, pictures / "data", "--json").document
@@ -93,6 +94,17 @@ def test_from_pictures_to_an_edited_run(
     page = tmp_path / "r.html"
     assert pcbm("report", edited, "--data", pictures / "data", "--out", page).code == 0
     assert "data:image/png;base64," in page.read_text()
+
+
+def test_what_the_users_own_file_prints_is_no_result(
+    pcbm: Any, pictures: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "own.py"
+    file.write_text("print('loading')\n" + BACKBONE.format(pause=""))
+    options = ("--backbone", f"python:{file}:means", "--out", tmp_path / "acts", "--json")
+    done = pcbm("embed", pictures / "data", *options)
+    assert done.document["n"] == 36
+    assert done.err == "loading\n"
 
 
 def test_several_layers_give_a_store_each(
@@ -220,7 +232,8 @@ class TestRefusals:
         file, run = tmp_path / "own.py", tmp_path / "run"
         shutil.copy(pictures / "backbone.py", file)
         common = ("--backbone", f"python:{file}:means", "--concepts", pictures / "examples")
-        assert pcbm("fit", pictures / "data", *common, "--out", run).code == 0
+        options = ("--control-repeats", 0, "--out", run)
+        assert pcbm("fit", pictures / "data", *common, *options).code == 0
         with file.open("a") as text:
             text.write("print('changed')\n")
         line = pcbm("evaluate", run, pictures / "data").refused()
