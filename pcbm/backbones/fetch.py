@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 
 import torch
 
@@ -43,19 +45,35 @@ def loading(spec: str, instead: str) -> Iterator[None]:
         The library raised; the message says whether the network was the cause.
     """
     try:
-        yield
+        # Some libraries announce their downloads on stdout, which carries results only.
+        with _quiet_root(), redirect_stdout(sys.stderr):
+            yield
     except (InputError, MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as error:
         # These libraries raise anything from OSError to KeyError for a wrong name or no network.
         if network_failed(error):
             raise InputError(
-                f"could not fetch {spec} (no network, or the name is wrong: {one_line(error)}): "
+                f"could not fetch {spec}: no network, or no such name ({one_line(error)}): "
                 f"give a local copy instead, {instead}"
             ) from error
         raise InputError(
             f"could not load {spec} ({one_line(error)}): check the name, or give {instead}"
         ) from error
+
+
+@contextmanager
+def _quiet_root() -> Iterator[None]:
+    """Keep libraries that log on the root logger from installing a handler for the whole process.
+
+    ``logging.error`` does that when the root logger has no handler, and the error is ours to tell.
+    """
+    handler = logging.NullHandler()
+    logging.getLogger().addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(handler)
 
 
 def network_failed(error: BaseException | None) -> bool:

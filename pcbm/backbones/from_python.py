@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -51,7 +51,7 @@ def load(what: str, spec: str, sha256: str | None = None) -> Tower:
             f"{path} has changed since it was recorded (sha256 {found}, recorded {sha256}), so it "
             "is not run: restore the file, or give --backbone to use it as it is now"
         )
-    with _beside(path):
+    with _beside(path), redirect_stdout(sys.stderr):
         module = _execute(path, content, found) if where.endswith(".py") else _import(where, spec)
         model, preprocess = _call(module, name, spec)
     return Tower(

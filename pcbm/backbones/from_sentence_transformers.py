@@ -24,6 +24,11 @@ def load(what: str, spec: str) -> Tower:
         what = str(existing_path(what, spec))
     with loading(spec, "sentence_transformers:DIRECTORY"):
         model = library.SentenceTransformer(what, device="cpu")
+    return wrap(model, f"sentence_transformers:{what}")
+
+
+def wrap(model: Any, spec: str) -> Tower:
+    """Wrap a loaded `sentence_transformers.SentenceTransformer`."""
     prompt = (model.prompts or {}).get(model.default_prompt_name or "") or None
 
     def collate(texts: Sequence[str], device: torch.device) -> dict[str, Any]:
@@ -39,7 +44,7 @@ def load(what: str, spec: str) -> Tower:
         return vectors if model.truncate_dim is None else vectors[:, : model.truncate_dim]
 
     return Tower(
-        spec=f"sentence_transformers:{what}",
+        spec=spec,
         module=model,
         kind="text",
         prepare=as_text,

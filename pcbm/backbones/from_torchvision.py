@@ -23,14 +23,14 @@ def load(what: str, spec: str) -> Tower:
     if name not in names:
         raise InputError(f"unknown torchvision model {name!r}: {near(name, names)}")
     entries = models.get_model_weights(name)
-    known = [*entries.__members__, "DEFAULT"]
+    known = list(entries.__members__)
     if not weights:
         raise InputError(
             f"{spec} names no weights: expected torchvision:{name}/WEIGHTS, "
             f"as {', '.join(known)} or a checkpoint file"
         )
     if weights in known:
-        entry = entries[weights] if weights in entries.__members__ else entries.DEFAULT
+        entry = entries[weights]
         with loading(spec, f"torchvision:{name}/CHECKPOINT"):
             model = models.get_model(name, weights=entry)
     elif looks_like_path(weights) or Path(weights).is_file():

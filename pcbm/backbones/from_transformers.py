@@ -13,7 +13,7 @@ from torch import Tensor
 from pcbm.backbones.fetch import loading
 from pcbm.backbones.pooling import TokenRule
 from pcbm.backbones.spec import existing_path, looks_like_path
-from pcbm.backbones.tokens import tokenizer_text
+from pcbm.backbones.tokens import tokenizer_text, vocabulary_fault
 from pcbm.backbones.tower import Tower, as_rgb, as_text, stack
 from pcbm.backbones.weights import one_line
 from pcbm.errors import InputError, need
@@ -62,12 +62,14 @@ def _two_towers(library: Any, model: Any, what: str, spec: str) -> Tower:
     """Wrap a CLIP-like model: joint image and text space, not normalised."""
     processor = _processor(library, what, spec)
     length = model.config.text_config.max_position_embeddings
-    tokenizer, no_text = None, "it has no tokenizer"
+    tokenizer, no_text = None, ""
     try:
         tokenizer = library.AutoTokenizer.from_pretrained(what)
     except Exception as error:
         # Images can be embedded without a tokenizer.
         no_text = f"its tokenizer could not be loaded ({one_line(error)})"
+    else:
+        no_text = vocabulary_fault(tokenizer, model.config.text_config.vocab_size) or ""
 
     def encode_text(texts: Sequence[str], device: torch.device) -> Tensor:
         assert tokenizer is not None
@@ -91,7 +93,7 @@ def _two_towers(library: Any, model: Any, what: str, spec: str) -> Tower:
         architecture=_config_text(model),
         preprocess=_processor_text(processor),
         tokens=_token_rule(model),
-        encode_text=None if tokenizer is None else encode_text,
+        encode_text=None if no_text else encode_text,
         no_text=no_text,
         packages=PACKAGES,
     )
@@ -117,6 +119,9 @@ def _text(library: Any, model: Any, what: str, spec: str) -> Tower:
     """Wrap a text model: its last hidden states, averaged over the real tokens."""
     with loading(spec, INSTEAD):
         tokenizer = library.AutoTokenizer.from_pretrained(what)
+    fault = vocabulary_fault(tokenizer, model.config.vocab_size)
+    if fault:
+        raise InputError(f"{spec} cannot be used: {fault}")
     tokenizer.padding_side = "right"  # so that token 0 is the first one, whatever the batch
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token

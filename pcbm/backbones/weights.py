@@ -109,4 +109,4 @@ def load_weights(module: nn.Module, state: Mapping[str, Tensor], source: Path, s
 def one_line(error: BaseException) -> str:
     """Return an exception's type and the first line of its message."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
+    return f"{type(error).__name__}: {lines[0][:120]}" if lines else type(error).__name__
