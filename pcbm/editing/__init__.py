@@ -2,7 +2,7 @@
 
 from pcbm.editing.apply import Change, Edited, apply_edits, undo
 from pcbm.editing.edit import Edit
-from pcbm.editing.evaluate import evaluate_edit, signed_reliance
+from pcbm.editing.evaluate import evaluate_edit, evaluations, joined_evaluation, signed_reliance
 from pcbm.editing.follow import RefitSettings, refit, renormalise
 from pcbm.editing.head import LinearHead, head_of
 from pcbm.editing.history import Step, original_model, read_history, undo_steps
@@ -21,8 +21,10 @@ __all__ = [
     "apply_edits",
     "edited_run",
     "evaluate_edit",
+    "evaluations",
     "head_of",
     "history_of",
+    "joined_evaluation",
     "original_model",
     "read_history",
     "refit",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,37 @@ def evaluate_edit(
     }
 
 
+def joined_evaluation(sets: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Join the evaluations of one edit on several sets of rows into one record.
+
+    Parameters
+    ----------
+    sets : dict
+        Name -> what `evaluate_edit` gave. The first is the main one, in distribution; a second
+        one is taken as shifted, and `signed_reliance` compares the two.
+
+    Returns
+    -------
+    dict
+        The first evaluation with its name as ``data``, the others in ``also``, and with two or
+        more (not for regression) ``reliance`` and ``warnings``.
+    """
+    first, *others = ({**record, "data": name} for name, record in sets.items())
+    if not others:
+        return first
+    record = {**first, "also": others}
+    if "accuracy" in first["before"]:
+        reliance = signed_reliance(first, others[0])
+        record["warnings"] = reliance.pop("warnings")
+        record["reliance"] = reliance
+    return record
+
+
+def evaluations(record: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
+    """Return the evaluations of an edit, one a set of rows; the inverse of `joined_evaluation`."""
+    return [] if record is None else [record, *record.get("also", ())]
+
+
 def changed_predictions(
     y: np.ndarray, before: np.ndarray, after: np.ndarray, *, task: str
 ) -> dict[str, Any]:
@@ -63,7 +95,9 @@ def changed_predictions(
     }
 
 
-def signed_reliance(in_distribution: dict[str, Any], shifted: dict[str, Any]) -> dict[str, Any]:
+def signed_reliance(
+    in_distribution: Mapping[str, Any], shifted: Mapping[str, Any]
+) -> dict[str, Any]:
     """Compare how far a model leans on a cue, before and after an edit.
 
     Signed reliance is the accuracy where the cue points to the right class (in distribution)

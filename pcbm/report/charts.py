@@ -9,7 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from pcbm.report.figures import percent, significant
+from pcbm.report.figures import effective, percent, significant
 from pcbm.report.svg import Across, Up, count_ticks, dot, drawing, element, line, nice_ticks, text
 
 PATH_HEIGHT = 300
@@ -114,13 +114,15 @@ def path_chart(
         parts.append(dot(across(nec), up(random["mean"]), 4.5, "mark random"))
     if test is not None:
         parts.append(dot(across(nec), up(test), 5.5, "mark model"))
-    # Values stand on their lines, so that no margin is needed; last, so that nothing crosses them.
-    for tick in ticks:
-        parts.append(text("0%", up(tick) - 4, show(tick).replace(".0%", "%"), "tick-label"))
     anchor = "end" if float(across(nec).rstrip("%")) > 50 else "start"
-    parts.append(text(across(nec), 12, f"chosen: NEC {significant(nec)}", "note", anchor))
+    parts.append(text(across(nec), 12, f"chosen: NEC {effective(nec)}", "note", anchor))
     words = f"{figure} against the number of effective concepts along the path"
-    return drawing(PATH_HEIGHT, words, element("g", *parts))
+    labels = [
+        text("100%", up(tick) + 4, show(tick).replace(".0%", "%"), "tick-label", "end")
+        for tick in ticks
+    ]
+    axis = drawing(PATH_HEIGHT, "axis", *labels, class_="chart axis")
+    return element("div", axis, drawing(PATH_HEIGHT, words, *parts), class_="framed")
 
 
 def _counts(across: Across) -> list[Markup]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pcbm.editing import EditPlan, Step, read_history
+from pcbm.editing import EditPlan, Step, evaluations, read_history
 from pcbm.report.figures import count, decimal, percent, points, signed, significant
 
 CHANGES_AT_ONCE = 40
@@ -54,9 +54,17 @@ def _step(number: int, step: Step) -> dict[str, Any]:
         "followed": sum(c.concept is not None for c in followed),
         "refit": _refit(step.refit),
         "notes": step.notes,
-        "warnings": step.warnings,
-        "evaluation": _evaluation(step.evaluation),
+        "warnings": [*step.warnings, *((step.evaluation or {}).get("warnings") or [])],
+        "evaluations": [_evaluation(record) for record in evaluations(step.evaluation)],
+        "reliance": _reliance(step.evaluation),
     }
+
+
+def _reliance(record: Mapping[str, Any] | None) -> tuple[str, str] | None:
+    reliance = (record or {}).get("reliance")
+    if reliance is None:
+        return None
+    return points(reliance["before"]), points(reliance["after"])
 
 
 def _refit(record: Mapping[str, Any] | None) -> str | None:
@@ -68,10 +76,8 @@ def _refit(record: Mapping[str, Any] | None) -> str | None:
     )
 
 
-def _evaluation(record: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Return before and after as rows of (what, before, after, difference, places)."""
-    if record is None:
-        return None
+def _evaluation(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return before and after on one set of rows."""
     before, after = record["before"], record["after"]
     overall = []
     for key, label in (
@@ -90,9 +96,14 @@ def _evaluation(record: Mapping[str, Any] | None) -> dict[str, Any] | None:
         "overall": overall,
         "classes": _paired(before.get("per_class"), after.get("per_class")),
         "groups": _paired(before.get("per_group"), after.get("per_group")),
-        "changed": record.get("changed"),
-        "warnings": list(record.get("warnings") or []),
+        "changed": _counted(record.get("changed")),
     }
+
+
+def _counted(changed: Mapping[str, Any] | None) -> dict[str, str] | None:
+    if changed is None:
+        return None
+    return {key: count(value) for key, value in changed.items() if value is not None}
 
 
 def _paired(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> list[Any]:
@@ -125,7 +136,7 @@ def _plain_row(name: str, before: float, after: float, n: str | None = None) -> 
         "n": n,
         "before": decimal(before),
         "after": decimal(after),
-        "difference": signed(after - before),
+        "difference": signed(round(after - before, 3)),
         "places": None,
         "way": "same",
     }

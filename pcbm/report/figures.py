@@ -64,6 +64,15 @@ def significant(value: float | None, digits: int = 3) -> str:
     return _sign(f"{rounded:,.0f}" if abs(rounded) >= 10**digits else f"{rounded:.{digits}g}")
 
 
+def effective(value: float | None) -> str:
+    """Return a number of effective concepts: a mean over classes, so at most two decimals.
+
+    >>> effective(11.25), effective(5.0), effective(20 / 3)
+    ('11.25', '5', '6.67')
+    """
+    return ABSENT if value is None else f"{value:,.2f}".rstrip("0").rstrip(".")
+
+
 def count(value: int | None) -> str:
     """Return a whole number with thousands marked.
 
@@ -71,21 +80,6 @@ def count(value: int | None) -> str:
     '120,000'
     """
     return ABSENT if value is None else f"{value:,}"
-
-
-def duration(seconds: float | None) -> str:
-    """Return a time in the unit that fits.
-
-    >>> duration(0.41), duration(75.2), duration(7300.0)
-    ('0.4 s', '1 min 15 s', '2 h 2 min')
-    """
-    if seconds is None:
-        return ABSENT
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    if seconds < 3600:
-        return f"{int(seconds // 60)} min {int(seconds % 60)} s"
-    return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60)} min"
 
 
 def plural(number: float, one: str, many: str | None = None) -> str:

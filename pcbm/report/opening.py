@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
-from pcbm.report.figures import count, significant
+from pcbm.editing import evaluations
+from pcbm.report.figures import count, effective
 from pcbm.report.summary import as_fitted, figure_name, interval, show_difference, show_figure
 
 
@@ -30,7 +31,6 @@ def all_warnings(metrics: Mapping[str, Any], steps: Sequence[Mapping[str, Any]])
     texts = list(metrics.get("warnings") or [])
     for step in steps:
         texts += step["warnings"]
-        texts += step["evaluation"]["warnings"] if step["evaluation"] else []
     return list(dict.fromkeys(text[:1].upper() + text[1:] for text in texts))
 
 
@@ -52,25 +52,33 @@ def key_figures(
     train = f"{show_figure(metrics, figure['train'])} on train"
     rows = [(label, show_figure(metrics, figure["test"]), train)]
     if edits:
-        last = edits[-1].get("evaluation")
-        after = None if last is None else last["after"][name]
-        rows[0] = (label + " before the edits", rows[0][1], train)
-        rows.append(("After the edits", show_figure(metrics, after), _beside(metrics, last)))
+        label = "R² as fitted" if name == "r2" else "Accuracy as fitted"
+        rows[0] = (label, rows[0][1], f"on test, {train}")
+        rows += _after(metrics, edits[-1].get("evaluation"))
     used = f"of {count(metrics['n_concepts'])} named (NEC)"
-    rows.append(("Concepts a class", significant(metrics["nec"]), used))
+    rows.append(("Concepts a class", effective(metrics["nec"]), used))
     if random is None:
         rows.append(("Named minus random", "not measured", "no control was fitted"))
     else:
+        unit = "" if name == "r2" else "points, "
         value = show_difference(metrics, random["difference"]).removesuffix(" points")
-        rows.append(("Named minus random", value, f"95% interval {interval(metrics)}"))
+        rows.append(("Named minus random", value, f"{unit}95% interval {interval(metrics)}"))
     probe = show_figure(metrics, controls["full_probe"])
     rows.append(("Probe without concepts", probe, "on all activations"))
     return rows
 
 
-def _beside(metrics: Mapping[str, Any], evaluation: Mapping[str, Any] | None) -> str:
-    """Return what the accuracy after an edit is set against."""
-    if evaluation is None:
-        return "no data given"
-    before = show_figure(metrics, evaluation["before"][figure_name(metrics)])
-    return f"{before} before" + (f", on {evaluation['data']}" if evaluation.get("data") else "")
+def _after(
+    metrics: Mapping[str, Any], record: Mapping[str, Any] | None
+) -> list[tuple[str, str, str]]:
+    """Return the figure after the last edit, on each set it was measured on."""
+    if record is None:
+        return [("After the edits", show_figure(metrics, None), "no data given")]
+    rows = []
+    for one in evaluations(record):
+        before, after = (
+            show_figure(metrics, one[side][figure_name(metrics)]) for side in ("before", "after")
+        )
+        where = f", {one['data']}" if one.get("data") else ""
+        rows.append((f"After the edits{where}", after, f"{before} before"))
+    return rows

@@ -67,6 +67,7 @@ def render_report(
         "steps": steps,
         "samples": sample_cards(samples),
         "sample_kinds": KINDS,
+        "hashes": sections.hashes(config),
         "commands": sections.commands(config, metrics, run.edits),
         "versions": config.get("versions") or {},
         "seconds": metrics.get("seconds") or {},

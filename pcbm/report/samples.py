@@ -90,7 +90,7 @@ def choose_samples(
     certainty = np.abs(model.explain(activations).margin)
     predicted = np.asarray(model.predict(activations))
     right = np.ones(len(rows), bool) if truth is None else _equal(predicted, truth)
-    chosen = _choose(certainty, right, each, graded=hasattr(model, "predict_proba"))
+    chosen = _choose(certainty, right, predicted, each, graded=hasattr(model, "predict_proba"))
     index = np.array([i for i, _ in chosen], dtype=int)
     records = explain_samples(model, activations[index], data.ids[rows[index]])
     return [
@@ -100,7 +100,7 @@ def choose_samples(
 
 
 def _choose(
-    certainty: np.ndarray, right: np.ndarray, each: int, *, graded: bool
+    certainty: np.ndarray, right: np.ndarray, labels: np.ndarray, each: int, *, graded: bool
 ) -> list[tuple[int, str]]:
     """Return (row, kind), no row twice."""
     if not graded:  # a regression is neither right nor wrong, and has no boundary
@@ -108,14 +108,25 @@ def _choose(
     chosen: dict[int, str] = {}
     usual = np.abs(certainty - np.median(certainty[right])) if right.any() else certainty
     orders: dict[str, Any] = {
-        "typical": [i for i in np.argsort(usual, kind="stable") if right[i]],
-        "wrong": [i for i in np.argsort(-certainty, kind="stable") if not right[i]],
+        "typical": _one_of_each([i for i in np.argsort(usual, kind="stable") if right[i]], labels),
+        "wrong": _one_of_each(
+            [i for i in np.argsort(-certainty, kind="stable") if not right[i]], labels
+        ),
         "close": np.argsort(certainty, kind="stable"),
     }
     for kind, order in orders.items():
         fresh = [int(i) for i in order if int(i) not in chosen][:each]
         chosen |= dict.fromkeys(fresh, kind)
     return list(chosen.items())
+
+
+def _one_of_each(order: list[int], labels: np.ndarray) -> list[int]:
+    """Put the first row of every label in front, so that few rows show many labels."""
+    first: dict[Any, int] = {}
+    for i in order:
+        first.setdefault(str(labels[i]), i)
+    front = list(first.values())
+    return front + [i for i in order if i not in set(front)]
 
 
 def _sample(

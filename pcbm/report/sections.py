@@ -10,7 +10,7 @@ import numpy as np
 
 from pcbm.model.run import row_names
 from pcbm.report.charts import path_chart, strip, strip_axis
-from pcbm.report.figures import count, decimal, exact, percent, signed, significant
+from pcbm.report.figures import count, decimal, effective, exact, percent, signed, significant
 from pcbm.report.summary import as_fitted, figure_name, interval, show_difference, show_figure
 from pcbm.report.svg import Across, nice_ticks
 
@@ -43,8 +43,8 @@ def facts(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> list[tuple[s
                 ("Layer", backbone.get("layer") or ("the model's output" if backbone else None)),
                 ("Pooling", backbone.get("pooling")),
                 ("Dimensions", _whole(backbone.get("dim"))),
-                ("Weights, SHA-256", backbone.get("weights_sha256")),
-                ("Fingerprint", config.get("fingerprint")),
+                ("Weights, SHA-256", short_hash(backbone.get("weights_sha256"))),
+                ("Fingerprint", short_hash(config.get("fingerprint"))),
             ],
         ),
         (
@@ -59,6 +59,18 @@ def facts(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> list[tuple[s
             ],
         ),
     ]
+
+
+def short_hash(value: str | None) -> str | None:
+    """Return the head of a hash that is too long to read; Provenance has it in full."""
+    return value if value is None or len(value) <= 16 else value[:12] + "…"
+
+
+def hashes(config: Mapping[str, Any]) -> list[tuple[str, str | None]]:
+    """Return the fingerprints in full, with what they are of."""
+    backbone = config.get("backbone") or {}
+    rows = [("Weights", backbone.get("weights_sha256")), ("Fingerprint", config.get("fingerprint"))]
+    return [(label, value) for label, value in rows if value]
 
 
 def comparison(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -103,11 +115,11 @@ def comparison(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def _detail(class_: str, metrics: Mapping[str, Any], random: Mapping[str, Any] | None) -> str:
     if class_ == "model":
-        used = significant(as_fitted(metrics)["nec"])
+        used = effective(as_fitted(metrics)["nec"])
         return f"{used} concepts a class, {metrics['n_concepts']} in all"
     if class_ == "random" and random is not None:
         return (
-            f"{random['repeats']} banks at NEC {significant(random['nec'])}, "
+            f"{random['repeats']} banks at NEC {effective(random['nec'])}, "
             f"standard deviation {show_figure(metrics, random['std'])}"
         )
     if class_ == "probe":
@@ -151,7 +163,7 @@ def sparsity(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
     rows = [
         {
             "lam": significant(point["lam"]),
-            "nec": significant(point["nec"]),
+            "nec": effective(point["nec"]),
             "figure": show_figure(metrics, point.get(name)),
             "kkt": significant(point.get("kkt"), 2),
             "chosen": i == nearest,

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pcbm.report.figures import count, decimal, percent, plural, points, signed, significant
+from pcbm.editing import evaluations
+from pcbm.report.figures import (
+    count,
+    decimal,
+    effective,
+    percent,
+    plural,
+    points,
+    signed,
+)
 
 
 def figure_name(metrics: Mapping[str, Any]) -> str:
@@ -64,7 +73,7 @@ def interval(metrics: Mapping[str, Any]) -> str:
 
 def _model(metrics: Mapping[str, Any]) -> str:
     concepts = plural(metrics["n_concepts"], "named concept")
-    used = significant(metrics["nec"])
+    used = effective(metrics["nec"])
     if metrics["task"] == "regression":
         return f"The model predicts a number from {concepts}, of which it uses {used}."
     classes = plural(metrics["n_classes"], "class", "classes")
@@ -105,12 +114,13 @@ def _edits(metrics: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]) -> li
         return []
     times = "once" if len(steps) == 1 else f"{len(steps)} times"
     texts = [f"After the fit its coefficients were changed by hand {times}."]
-    last = steps[-1].get("evaluation")
-    if last is None:
+    measured = evaluations(steps[-1].get("evaluation"))
+    if not measured:
         return [*texts, "What that did to its predictions was not measured."]
-    name = figure_name(metrics)
-    before, after = (show_figure(metrics, last[side][name]) for side in ("before", "after"))
-    where = f"On {last['data']} the" if last.get("data") else "The"
-    edit = "edit" if len(steps) == 1 else "last edit"
+    name, edit = figure_name(metrics), "edit" if len(steps) == 1 else "last edit"
     what = "R²" if name == "r2" else "accuracy"
-    return [*texts, f"{where} {edit} took the {what} from {before} to {after}."]
+    for record in measured:
+        before, after = (show_figure(metrics, record[side][name]) for side in ("before", "after"))
+        where = f" ({record['data']})" if record.get("data") else ""
+        texts.append(f"The {edit} took the {what} from {before} to {after}{where}.")
+    return texts

@@ -1,0 +1,76 @@
+"""Runs to report on: fitted, edited, and with names that try to break the page."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pcbm.activations import ActivationSet
+from pcbm.concepts import ConceptBank
+from pcbm.editing import EditPlan, edited_run, evaluate_edit, joined_evaluation
+from pcbm.model import FitSettings, Run, fit_run
+
+HOSTILE = (
+    "</script><img src=x onerror=alert(1)>",
+    "\"><svg onload=alert(2)>' onmouseover='alert(3)",
+    "{{ 7 * 7 }}{% raw %}",
+    "javascript:alert(4)//</style></title><script>alert(5)</script>",
+    "emoji 🦓🏳️‍🌈 and right-to-left \u202e\u05d0\u05d1\u05d2 \u0627\u0644\u0639",
+    "long " + "x" * 500,
+    "controls \x00\x07\x1b",
+    "&amp; <b>bold</b> `tick` \\ line\nbreak\u2028end",
+)
+
+
+def activations(classes: tuple[str, ...], seed: int, n: int) -> ActivationSet:
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, len(classes), n)
+    X = rng.normal(size=(n, 12))
+    X[np.arange(n), y] += 2.0
+    return ActivationSet(
+        X=X,
+        ids=np.array([f"row-{i}" for i in range(n)]),
+        y=np.array(classes, dtype=object).astype(str)[y],
+        group=np.where(X[:, 11] > 0, "indoors", "outdoors"),
+    )
+
+
+def fitted(classes: tuple[str, ...], concepts: tuple[str, ...], repeats: int = 3) -> Run:
+    rng = np.random.default_rng(7)
+    bank = ConceptBank.from_examples(
+        {
+            name: (rng.normal(size=(20, 12)) + 2 * np.eye(12)[k], rng.normal(size=(20, 12)))
+            for k, name in enumerate(concepts)
+        }
+    )
+    train, test = activations(classes, 0, 160), activations(classes, 1, 80)
+    run = fit_run(train, test, bank, FitSettings(lam=0.02, control_repeats=repeats))
+    run.metrics["run"] = "runs/zoo"
+    return run
+
+
+def edited(run: Run, concept: str) -> Run:
+    first, second = (activations(tuple(run.config["classes"]), seed, 90) for seed in (2, 3))
+    model, step = EditPlan().zero(concept).step(run.model, when="2025-01-31T12:00:00Z")
+    sets = {
+        name: evaluate_edit(run.model, model, np.asarray(acts.X), acts.y, acts.group)
+        for name, acts in (("in distribution", first), ("shifted", second))
+    }
+    return edited_run(run, model, replace(step, evaluation=joined_evaluation(sets)))
+
+
+@pytest.fixture(scope="session")
+def run() -> Run:
+    return fitted(("bird", "car", "zebra"), ("stripes", "metal", "wings", "grass", "sky"))
+
+
+@pytest.fixture(scope="session")
+def edited_zoo(run: Run) -> Run:
+    return edited(run, "stripes")
+
+
+@pytest.fixture(scope="session")
+def hostile_run() -> Run:
+    return edited(fitted(HOSTILE[:4], HOSTILE, repeats=0), HOSTILE[0])
