@@ -320,14 +320,14 @@ def test_two_writers_at_once_are_refused(
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no kill -9")
-def test_killed_at_many_random_moments_it_ends_with_the_same_bytes(
+def test_killed_at_random_moments_it_ends_with_the_same_bytes(
     image_folder: Path, module_file: Path, backbone: Any, tmp_path: Path
 ) -> None:
     embed(image_folder, backbone, tmp_path / "whole", batch_size=3, shard_rows=8)
     rng = np.random.default_rng(0)
     out = tmp_path / "killed"
     command = [sys.executable, "-c", RUN, str(module_file), str(image_folder), str(out)]
-    for _ in range(40):
+    for _ in range(12):
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
             assert child.stdout is not None
             child.stdout.readline()
