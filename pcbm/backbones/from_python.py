@@ -49,7 +49,7 @@ def load(what: str, spec: str, sha256: str | None = None) -> Tower:
     if sha256 is not None and found != sha256:
         raise InputError(
             f"{path} has changed since it was recorded (sha256 {found}, recorded {sha256}), so it "
-            "is not run: restore the file, or give --backbone to use it as it is now"
+            "is not run: restore the file"
         )
     with _beside(path), redirect_stdout(sys.stderr):
         module = _execute(path, content, found) if where.endswith(".py") else _import(where, spec)

@@ -17,7 +17,7 @@ from pcbm.backbones.record import check_same_backbone, fingerprint, library_vers
 from pcbm.backbones.spec import Spec, parse_spec
 from pcbm.backbones.tower import Tower
 from pcbm.backbones.weights import hash_weights
-from pcbm.errors import InputError
+from pcbm.errors import InputError, MissingExtraError
 
 
 def load_backbone(
@@ -67,18 +67,25 @@ def reload_backbone(record: Mapping[str, Any], *, device: str = "auto") -> Backb
     Raises
     ------
     InputError
-        The recorded ``python:`` file has changed (it is not run), or the backbone found under the
-        recorded name has another fingerprint.
+        The backbone is not where it was, the recorded ``python:`` file has changed (it is not
+        run), or what is found under the recorded name has another fingerprint.
     """
     sha256 = record["python"]["sha256"] if record.get("python") else None
-    backbone = _build(
-        parse_spec(record["spec"]),
-        record["layer"],
-        record["pool"],
-        device,
-        record.get("dtype", "float32"),
-        python_sha256=sha256,
-    )
+    try:
+        backbone = _build(
+            parse_spec(record["spec"]),
+            record["layer"],
+            record["pool"],
+            device,
+            record.get("dtype", "float32"),
+            python_sha256=sha256,
+        )
+    except MissingExtraError:
+        raise
+    except InputError as error:
+        raise InputError(
+            f"the recorded backbone cannot be loaded: {error}; or name it anew with --backbone"
+        ) from error
     check_same_backbone(record, backbone.record, "what is found under the recorded name")
     return backbone
 

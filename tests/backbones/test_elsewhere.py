@@ -31,18 +31,8 @@ print(json.dumps({spec: load_backbone(spec, device="cpu").fingerprint for spec i
 """
 
 
-def test_fingerprints_are_the_same_in_another_process(
-    tmp_path: Path, clip_folder: Path, shufflenet_file: Path, minilm: str
-) -> None:
-    """There with other threads, another hash seed and another working directory."""
-    (tmp_path / "own.py").write_text(FACTORY)
-    specs = [
-        f"open_clip:local-dir:{clip_folder}",
-        f"torchvision:shufflenet_v2_x0_5/{shufflenet_file}",
-        save_timm(tmp_path, "test_vit"),
-        minilm,
-        f"python:{tmp_path / 'own.py'}:net",
-    ]
+def same_elsewhere(specs: list[str], folder: Path) -> None:
+    """Load with other threads, another hash seed and another working directory."""
     here = {}
     for spec in specs:
         backbone = load_backbone(spec, device="cpu")
@@ -51,13 +41,31 @@ def test_fingerprints_are_the_same_in_another_process(
     done = subprocess.run(
         [sys.executable, "-c", CODE, json.dumps(specs)],
         env={**os.environ, "PYTHONHASHSEED": "7", "OMP_NUM_THREADS": "2", "HF_HUB_OFFLINE": "1"},
-        cwd=tmp_path,
+        cwd=folder,
         capture_output=True,
         check=True,
         text=True,
     )
     assert json.loads(done.stdout) == here
     assert len(set(here.values())) == len(specs)
+
+
+def test_fingerprints_are_the_same_in_another_process(
+    tmp_path: Path, clip_folder: Path, shufflenet_file: Path
+) -> None:
+    (tmp_path / "own.py").write_text(FACTORY)
+    specs = [
+        f"open_clip:local-dir:{clip_folder}",
+        f"torchvision:shufflenet_v2_x0_5/{shufflenet_file}",
+        save_timm(tmp_path, "test_vit"),
+        f"python:{tmp_path / 'own.py'}:net",
+    ]
+    same_elsewhere(specs, tmp_path)
+
+
+@pytest.mark.slow
+def test_fingerprints_of_texts_are_the_same_in_another_process(minilm: str, tmp_path: Path) -> None:
+    same_elsewhere([minilm, minilm.replace("sentence_transformers:", "transformers:")], tmp_path)
 
 
 @pytest.mark.parametrize("spec", BY_NAME)

@@ -115,6 +115,17 @@ def test_other_weights_under_the_recorded_name_are_refused(
     assert "they differ in weights" in str(caught.value)
 
 
+def test_a_recorded_file_that_was_moved_is_named(shufflenet_file: Path, tmp_path: Path) -> None:
+    path = tmp_path / "w.pth"
+    path.write_bytes(shufflenet_file.read_bytes())
+    record = load(path).record
+    path.unlink()
+    with pytest.raises(InputError) as caught:
+        reload_backbone(record)
+    assert f"{path} does not exist" in str(caught.value)
+    assert str(caught.value).endswith("or name it anew with --backbone")
+
+
 def test_bfloat16_stays_near_float32(shufflenet_file: Path, images: list[Image.Image]) -> None:
     full = load(shufflenet_file, layer="stage2").encode(images)
     half = load(shufflenet_file, layer="stage2", dtype="bfloat16").encode(images)
