@@ -39,7 +39,7 @@ def evaluation_of(metrics: Mapping[str, Any], edits: Sequence[Mapping[str, Any]]
     if not edits or metrics["evaluation"] is None:
         return None
     data = (edits[-1].get("evaluation") or {}).get("data")
-    return f"After the edits, on {data}." if data else "After the edits."
+    return f"After the edits: {data}." if data else "After the edits."
 
 
 def key_figures(

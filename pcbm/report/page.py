@@ -10,7 +10,7 @@ import jinja2
 from markupsafe import Markup
 
 from pcbm.model.run import Run
-from pcbm.report import sections
+from pcbm.report import provenance, sections
 from pcbm.report.edits import edit_steps
 from pcbm.report.figures import decimal
 from pcbm.report.opening import all_warnings, evaluation_of, key_figures, run_name, subtitle
@@ -55,7 +55,7 @@ def render_report(
         "answer": answer,
         "why": why,
         "key_figures": key_figures(metrics, run.edits),
-        "facts": sections.facts(config, metrics),
+        "facts": provenance.facts(config, metrics),
         "comparison": sections.comparison(metrics),
         "random_test": sections.random_test(metrics),
         "sparsity": sections.sparsity(metrics),
@@ -67,11 +67,11 @@ def render_report(
         "steps": steps,
         "samples": sample_cards(samples),
         "sample_kinds": KINDS,
-        "hashes": sections.hashes(config),
-        "commands": sections.commands(config, metrics, run.edits),
+        "hashes": provenance.hashes(config),
+        "commands": provenance.commands(config, run.edits),
         "versions": config.get("versions") or {},
         "seconds": metrics.get("seconds") or {},
-        "figures": sections.all_figures(metrics),
+        "figures": provenance.all_figures(metrics),
     }
     return UNPRINTABLE.sub("\ufffd", _environment().get_template("report.html.j2").render(context))
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,59 +17,6 @@ CONCEPTS_A_CLASS = 12  # shown at once; the others of a class unfold, up to MOST
 MOST_A_CLASS = 60
 CLASSES_AT_ONCE = 24
 UNUSED = "none"
-SOURCES = {"text": "words", "cav": "example inputs (CAV)", "imported": "given vectors"}
-
-
-def facts(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> list[tuple[str, list[tuple]]]:
-    """Return what was fitted on what: groups of (label, value), None where not recorded."""
-    data, backbone = config.get("data") or {}, config.get("backbone") or {}
-    bank, settings = config.get("bank") or {}, config.get("settings") or {}
-    return [
-        (
-            "Data",
-            [
-                ("Source", data.get("source")),
-                ("Training rows", _whole(metrics["n_train"])),
-                ("Test rows", _whole(metrics["n_test"])),
-                ("Task", config["task"]),
-                ("Classes", _listed(config.get("classes"))),
-            ],
-        ),
-        (
-            "Backbone",
-            [
-                ("Model", backbone.get("spec")),
-                ("Layer", backbone.get("layer") or ("the model's output" if backbone else None)),
-                ("Pooling", backbone.get("pooling")),
-                ("Dimensions", _whole(backbone.get("dim"))),
-                ("Weights, SHA-256", short_hash(backbone.get("weights_sha256"))),
-                ("Fingerprint", short_hash(config.get("fingerprint"))),
-            ],
-        ),
-        (
-            "Concepts and head",
-            [
-                ("Concepts", _whole(metrics["n_concepts"])),
-                ("Bank made from", SOURCES.get(str(bank.get("source")), bank.get("source"))),
-                ("Projection", settings.get("projection")),
-                ("Penalty λ", significant(metrics["lam"])),
-                ("L1 share", _number(settings.get("l1_ratio"))),
-                ("Residual", settings.get("residual")),
-            ],
-        ),
-    ]
-
-
-def short_hash(value: str | None) -> str | None:
-    """Return the head of a hash that is too long to read; Provenance has it in full."""
-    return value if value is None or len(value) <= 16 else value[:12] + "…"
-
-
-def hashes(config: Mapping[str, Any]) -> list[tuple[str, str | None]]:
-    """Return the fingerprints in full, with what they are of."""
-    backbone = config.get("backbone") or {}
-    rows = [("Weights", backbone.get("weights_sha256")), ("Fingerprint", config.get("fingerprint"))]
-    return [(label, value) for label, value in rows if value]
 
 
 def comparison(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -332,59 +278,3 @@ def residual(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
         for key, value in record.items()
         if key not in skipped and not isinstance(value, dict | list)
     ]
-
-
-def commands(config: Mapping[str, Any], metrics: Mapping[str, Any], edits: Sequence[Any]) -> list:
-    """Return the command lines that repeat the run, as far as they are known."""
-    source = (config.get("data") or {}).get("source")
-    settings, backbone = config.get("settings") or {}, config.get("backbone") or {}
-    if source is None:
-        return []
-    words = ["pcbm", "fit", str(source)]
-    if backbone.get("spec"):
-        words += ["--backbone", str(backbone["spec"])]
-    if backbone.get("layer"):
-        words += ["--layer", str(backbone["layer"])]
-    words += ["--concepts", "RUN/bank.safetensors"]
-    for option in ("projection", "concepts_per_class", "lam", "l1_ratio", "residual", "seed"):
-        if settings.get(option) is not None:
-            words += [f"--{option.replace('_', '-')}", str(settings[option])]
-    lines = [shlex.join([*words, "--out", "RUN"])]
-    if edits:
-        lines.append("pcbm edit RUN --plan plan.json --out RUN2   # the plans are in edits.json")
-    return lines
-
-
-def all_figures(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return every number of metrics.json in full precision, by its dotted place."""
-    rows: list[tuple[str, str]] = []
-
-    def walk(place: str, value: Any) -> None:
-        if isinstance(value, Mapping):
-            for key, inner in value.items():
-                walk(f"{place}.{key}" if place else str(key), inner)
-        elif isinstance(value, list | tuple) and any(isinstance(v, Mapping) for v in value):
-            for i, inner in enumerate(value):
-                walk(f"{place}[{i}]", inner)
-        elif isinstance(value, list | tuple):
-            rows.append((place, ", ".join(exact(v) for v in value)))
-        else:
-            rows.append((place, exact(value)))
-
-    walk("", {key: value for key, value in metrics.items() if key != "path"})
-    return rows
-
-
-def _listed(names: Sequence[str] | None) -> str | None:
-    if names is None:
-        return None
-    shown = ", ".join(names[:12])
-    return shown if len(names) <= 12 else f"{shown}, … ({count(len(names))} in all)"
-
-
-def _whole(value: int | None) -> str | None:
-    return None if value is None else count(value)
-
-
-def _number(value: float | None) -> str | None:
-    return None if value is None else significant(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,16 +13,19 @@ import pytest
 from pcbm.editing import (
     EditPlan,
     Step,
+    edited_run,
     evaluate_edit,
+    evaluations,
     head_of,
     history_of,
+    joined_evaluation,
     original_model,
     read_history,
     signed_reliance,
 )
 from pcbm.errors import InputError
 from pcbm.heads import kkt_violation
-from pcbm.model import PostHocCBM, PostHocCBMRegressor
+from pcbm.model import PostHocCBM, PostHocCBMRegressor, Run, load_run, save_run
 
 Draw = Callable[..., tuple[np.ndarray, np.ndarray]]
 
@@ -218,3 +222,65 @@ def test_regression_is_edited_without_classes(regressor: PostHocCBMRegressor) ->
     assert head_of(edited).row_names == ("prediction",)
     with pytest.raises(InputError, match="leave the class out"):
         EditPlan().zero("stripes", ["a"]).step(regressor)
+
+
+def test_sets_are_joined_and_compared_in_their_order(
+    softmax_model: PostHocCBM, planted: Draw
+) -> None:
+    edited, _ = EditPlan().zero("stripes").step(softmax_model)
+    sets = {
+        name: evaluate_edit(softmax_model, edited, *planted(["bird", "car", "zebra"], seed=seed))
+        for name, seed in (("id", 11), ("shifted", 12))
+    }
+    record = joined_evaluation(sets)
+    assert [one["data"] for one in evaluations(record)] == ["id", "shifted"]
+    expected = sets["id"]["before"]["accuracy"] - sets["shifted"]["before"]["accuracy"]
+    assert record["reliance"]["before"] == pytest.approx(expected)
+    assert "reliance" not in joined_evaluation({"id": sets["id"]})
+    assert evaluations(None) == []
+
+
+def test_an_edited_run_keeps_what_the_fit_measured_apart(
+    softmax_model: PostHocCBM, tmp_path: Path
+) -> None:
+    run = Run.of_model(softmax_model)
+    run.metrics["accuracy"] = {"train": 0.9, "test": 0.8}
+    fitted = {
+        "accuracy": {"train": 0.9, "test": 0.8},
+        "nec": softmax_model.nec_,
+        "evaluation": None,
+    }
+    once = edited_run(run, *EditPlan().zero("stripes").step(run.model))
+    twice = edited_run(once, *EditPlan().zero("metal").step(once.model))
+    assert run.metrics["accuracy"]["test"] == 0.8
+    assert twice.metrics["accuracy"] == {"train": None, "test": None}
+    assert twice.metrics["as_fitted"] == fitted
+    assert twice.metrics["nec"] == np.count_nonzero(twice.model.coef_) / 3
+    save_run(twice, tmp_path / "run")
+    loaded = load_run(tmp_path / "run")
+    assert len(loaded.edits) == 2
+    restored = original_model(loaded.model, read_history(loaded.edits))
+    assert restored.coef_.tobytes() == softmax_model.coef_.tobytes()
+
+
+def test_labels_of_a_multilabel_model_are_edited_one_by_one(planted: Draw) -> None:
+    X, y = planted(["bird", "car", "zebra"])
+    Y = np.stack([y == "bird", X[:, 3] > 2], axis=1).astype(int)
+    model = PostHocCBM(lam=0.01).fit(X, Y)
+    plan = EditPlan().zero("x0", classes=[model.classes_[0]])
+    edited, step = plan.step(model, refit_on=(X, Y))
+    assert edited.coef_[0, 0] == 0
+    assert step.warnings == ()
+    assert step.refit is not None
+    assert step.refit["kkt"] <= model.tol
+
+
+def test_a_grouped_head_is_refitted_with_its_own_penalty(planted: Draw) -> None:
+    X, y = planted(["bird", "car", "zebra"])
+    model = PostHocCBM(lam=0.03, grouped=True).fit(X, y)
+    edited, step = EditPlan().zero("x0").step(model, refit_on=(X, y))
+    assert (edited.coef_[:, 0] == 0).all()
+    used = (edited.coef_ != 0).any(axis=0)
+    assert (edited.coef_[:, used] != 0).all()
+    assert step.refit is not None
+    assert step.refit["kkt"] <= model.tol

@@ -15,7 +15,7 @@ from pcbm.activations import Dataset
 from pcbm.model import PostHocCBM, PostHocCBMRegressor, Run, load_run, save_run
 from pcbm.report import choose_samples, render_report
 from pcbm.report.figures import effective, exact, percent, signed, significant
-from pcbm.report.sections import all_figures
+from pcbm.report.provenance import all_figures
 
 SECTIONS = """
 summary data controls path weights bank evaluation edits samples provenance
