@@ -51,7 +51,9 @@ def _root(
 
 def _help_when_alone(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
-        print(context.get_help(), end="\n" if not context.command.rich_markup_mode else "")
+        help_text = context.get_help()  # drawn with rich, it is on the terminal already
+        if help_text:
+            print(help_text)
 
 
 COMMANDS: dict[str, Callable[..., Result]] = {

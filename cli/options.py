@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import os
 import re
 import sys
 import warnings
@@ -18,7 +19,7 @@ import typer
 
 from pcbm.cli import errors
 from pcbm.cli.config import use_config
-from pcbm.cli.output import Result, emit
+from pcbm.cli.output import Result, emit, on_terminal
 from pcbm.cli.progress import Callback, progress
 from pcbm.errors import InputError
 
@@ -196,6 +197,8 @@ def command(function: Callable[..., Result]) -> Callable[..., None]:
             for name, (build, options) in grouped.items()
         }
         common = next(value for value in built.values() if isinstance(value, Common))
+        if common.quiet or not on_terminal(sys.stderr):
+            os.environ.setdefault("TQDM_DISABLE", "1")  # the bars of libraries that load weights
         # What a user's own backbone file prints must not end up in the result.
         with _one_line_warnings(common), contextlib.redirect_stdout(sys.stderr):
             result = function(**built, **values)

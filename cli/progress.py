@@ -134,7 +134,7 @@ def _lines(title: str) -> Callback:
         nonlocal due
         now = time.monotonic()
         speed, left = rate.update(done, total, now)
-        if speed is None or now < due:
+        if speed is None or done >= total or now < due:
             return
         due = now + SECONDS_BETWEEN_LINES
         write(sys.stderr, f"pcbm: {title}: {status(done, total, speed, left)}\n")
