@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 from cifar import concept_folders, unpack
-from common import options, print_run
+from common import keep, options, print_run
 
 from pcbm import load_backbone, read_data
 from pcbm.activations import activations_for, split_rows
