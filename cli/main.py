@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from pcbm._version import __version__
-from pcbm.cli import bank, edit, embed, env, errors, evaluate, explain, fit, predict, report
+from pcbm.cli import bank, demo, edit, embed, env, errors, evaluate, explain, fit, predict, report
 from pcbm.cli.options import command
 from pcbm.cli.output import Result, on_terminal
 from pcbm.errors import InputError, near
@@ -57,6 +57,7 @@ def _help_when_alone(context: typer.Context) -> None:
 
 
 COMMANDS: dict[str, Callable[..., Result]] = {
+    "demo": demo.demo,
     "embed": embed.embed,
     "fit": fit.fit,
     "evaluate": evaluate.evaluate,
@@ -67,6 +68,7 @@ COMMANDS: dict[str, Callable[..., Result]] = {
     "env": env.env,
 }
 BANK_COMMANDS: dict[str, Callable[..., Result]] = {
+    "demo": demo.demo,
     "text": bank.text,
     "cav": bank.cav,
     "show": bank.show,

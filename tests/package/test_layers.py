@@ -21,6 +21,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("model",),
     ("editing", "explain"),
     ("report",),
+    ("demo",),
     ("cli",),
 )
 LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}
