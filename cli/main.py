@@ -68,7 +68,6 @@ COMMANDS: dict[str, Callable[..., Result]] = {
     "env": env.env,
 }
 BANK_COMMANDS: dict[str, Callable[..., Result]] = {
-    "demo": demo.demo,
     "text": bank.text,
     "cav": bank.cav,
     "show": bank.show,
