@@ -19,7 +19,7 @@ from pcbm.activations import ActivationSet, activations_for
 from pcbm.activations.demo import pictures_dataset
 from pcbm.backbones import load_backbone
 from pcbm.concepts import ConceptBank
-from pcbm.editing import EditPlan, edited_run, evaluate_edit, signed_reliance
+from pcbm.editing import EditPlan, edited_run, evaluate_edit, joined_evaluation, signed_reliance
 from pcbm.files import new_folder, write_text
 from pcbm.model import FitSettings, PostHocCBM, Run, fit_run, save_run
 from pcbm.model.controls import path_predictions, random_bank
@@ -100,8 +100,8 @@ def tell_story(seed: int = 0, device: str = "auto", progress: Progress | None = 
         part: evaluate_edit(run.model, model, acts[part].X, acts[part].y, acts[part].group)
         for part in ("test", "shifted")
     }
-    shifted = {**found["shifted"], "data": pictures["shifted"].source}
-    edited = edited_run(run, model, replace(step, evaluation=shifted))
+    joined = joined_evaluation({"in distribution": found["test"], "shifted": found["shifted"]})
+    edited = edited_run(run, model, replace(step, evaluation=joined))
     samples = choose_samples(model, acts["shifted"].X, pictures["shifted"], acts["shifted"].y)
     return Story(
         run=run,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pcbm.errors import InputError
 from pcbm.heads.certificates import lam_max
 from pcbm.heads.path import Path, elastic_net_path
-from pcbm.heads.selection import select_by_bic, select_by_nec
+from pcbm.heads.selection import SLACK, select_by_bic, select_by_lam, select_by_nec
 
 Array = NDArray[np.float64]
 
@@ -51,7 +51,7 @@ def _number(
 def fit_path(head: Any, Z: Array, y: NDArray, family: str, weights: Array | None) -> Path:
     """Fit the path that the settings of ``head`` ask for.
 
-    With a given lam the grid's points above it come first, as warm starts, and lam is the last.
+    A given lam takes its place among the points of the grid, so the path stays whole.
     """
     settings: dict[str, Any] = {
         "family": family,
@@ -62,7 +62,7 @@ def fit_path(head: Any, Z: Array, y: NDArray, family: str, weights: Array | None
     if head.lam is not None:
         top = lam_max(Z, y, **settings)
         grid = top * np.exp(np.linspace(0, np.log(head.lam_min_ratio), head.n_lams))
-        lams = np.append(grid[grid > head.lam], head.lam)
+        lams = np.sort(np.append(grid[np.abs(grid - head.lam) > SLACK * grid], head.lam))[::-1]
     return elastic_net_path(
         Z,
         y,
@@ -77,7 +77,7 @@ def fit_path(head: Any, Z: Array, y: NDArray, family: str, weights: Array | None
 def choose_point(head: Any, path: Path, Z: Array, y: NDArray, weights: Array | None) -> int:
     """Return the index of the point that the settings of ``head`` ask for; default BIC."""
     if head.lam is not None:
-        return len(path) - 1
+        return select_by_lam(path, head.lam)
     if head.concepts_per_class is not None:
         return select_by_nec(path, head.concepts_per_class)
     return select_by_bic(path, Z, y, weights)

@@ -52,7 +52,10 @@ def load_run(folder: str | Path) -> Run:
         model = _restore(tensors, metadata, bank)
     except KeyError as error:
         raise InputError(f"{folder / MODEL} lacks {error}: the run is damaged, fit again") from None
-    return Run(model, config, read_json(folder / METRICS), read_json(folder / EDITS))
+    edits = read_json(folder / EDITS)
+    if edits:
+        model.edits_ = edits
+    return Run(model, config, read_json(folder / METRICS), edits)
 
 
 def _restore(

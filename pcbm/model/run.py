@@ -73,7 +73,7 @@ class Run:
             "seconds": None,
         }
         config = describe(model, backbone=None if bank is None else bank.record)
-        return cls(model, config, metrics)
+        return cls(model, config, metrics, list(getattr(model, "edits_", [])))
 
 
 def task_of(model: Any) -> str:

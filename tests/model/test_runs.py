@@ -6,7 +6,7 @@ import pytest
 from sklearn.datasets import make_classification
 
 import pcbm
-from pcbm import ActivationSet, PostHocCBM, PostHocCBMRegressor
+from pcbm import ActivationSet, EditPlan, PostHocCBM, PostHocCBMRegressor
 from pcbm.concepts import ConceptBank
 from pcbm.errors import InputError
 from pcbm.model import FitSettings, evaluate, fit_run, load_run, save_run
@@ -143,6 +143,26 @@ def test_a_model_fitted_in_python_saves_as_a_complete_run(bank, tmp_path):
     np.testing.assert_array_equal(pcbm.load(tmp_path / "run").coef_, model.coef_)
     PostHocCBMRegressor(bank, lam=0.1).fit(acts.X, acts.X[:, 0]).save(tmp_path / "numbers")
     assert pcbm.load(tmp_path / "numbers").predict(acts.X).shape == (300,)
+
+
+def test_an_edited_model_saves_its_history(bank, tmp_path):
+    acts = activations()
+    model = PostHocCBM(bank, concepts_per_class=2).fit(acts.X, acts.y)
+    model.edit(EditPlan().zero("one")).save(tmp_path / "once")
+    again = pcbm.load(tmp_path / "once").edit(EditPlan().zero("two"))
+    again.save(tmp_path / "twice")
+    history = json.loads((tmp_path / "twice" / "edits.json").read_text())
+    assert [step["plan"]["edits"][0]["concept"] for step in history] == ["one", "two"]
+
+
+@pytest.mark.parametrize("lam", [0.5, 0.01, 1e-6])
+def test_the_path_stays_whole_whatever_lam_is_chosen(bank, lam):
+    acts = activations()
+    model = PostHocCBM(bank, lam=lam).fit(acts.X, acts.y)
+    grid = PostHocCBM(bank).fit(acts.X, acts.y).path_.lams
+    assert model.lam_ == lam
+    assert set(grid) <= set(model.path_.lams)
+    assert lam in model.path_.lams
 
 
 def test_without_concept_evidence_the_run_says_so_in_words(bank):
