@@ -8,6 +8,8 @@ from __future__ import annotations
 from pcbm.shapes.clip import load_clip as load_tiny_clip
 from pcbm.shapes.demo import (
     DEMO_CLASSES,
+    DEMO_CONCEPTS_PER_CLASS,
+    DEMO_L1_RATIO,
     DEMO_TEMPLATES,
     DEMO_WORDS,
     TEXTURE_WORDS,
@@ -20,6 +22,8 @@ from pcbm.shapes.world import ATTRIBUTES, render, sample_scenes
 __all__ = [
     "ATTRIBUTES",
     "DEMO_CLASSES",
+    "DEMO_CONCEPTS_PER_CLASS",
+    "DEMO_L1_RATIO",
     "DEMO_TEMPLATES",
     "DEMO_WORDS",
     "TEXTURE_WORDS",

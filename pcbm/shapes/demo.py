@@ -33,6 +33,15 @@ DEMO_WORDS = (
 TIE = 0.99
 """Share of pictures on the texture tied to their class; the others take one of the other four."""
 
+DEMO_CONCEPTS_PER_CLASS = 3
+DEMO_L1_RATIO = 0.2
+"""Sparsity of the demo's head, and how much of its penalty is lasso.
+
+Shape and texture tell the class equally well in training. A penalty that is mostly ridge shares
+the weight between them; the lasso takes whichever is cleaner for each class. docs/tiny-clip.md has
+the figures along both paths.
+"""
+
 SPLITS = {"train": 0, "validation": 1, "test": 2, "shifted": 3}
 """Split -> the stream its pictures are drawn from."""
 
@@ -43,6 +52,8 @@ SHIFT = {"train": 0, "validation": 0, "test": 0, "shifted": 1}
 
 __all__ = [
     "DEMO_CLASSES",
+    "DEMO_CONCEPTS_PER_CLASS",
+    "DEMO_L1_RATIO",
     "DEMO_TEMPLATES",
     "DEMO_WORDS",
     "SHIFT",
