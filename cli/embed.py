@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +12,9 @@ from pcbm.cli.inputs import NONE, read
 from pcbm.cli.options import BACKBONE, BACKBONE_FORMS, Common, DtypeOption, PoolOption, SkipOption
 from pcbm.cli.output import Line, Result, Table
 from pcbm.errors import InputError
+
+if TYPE_CHECKING:
+    from pcbm.backbones import Backbone
 
 
 def embed(
@@ -53,22 +56,31 @@ def embed(
         raise InputError("--backbone none runs nothing: DATA that holds activations needs no embed")
     layers: list[str | None] = list(dict.fromkeys(layer or [])) or [None]
     rows = read(data, common)
+
+    def load(name: str | None) -> Backbone:
+        found = load_backbone(backbone, layer=name, pool=pool, device=common.device, dtype=dtype)
+        assert found is not None
+        return found
+
+    for name in layers[1:]:
+        load(name)  # a wrong name must show now, not after the layers before it
     stores: list[dict[str, Any]] = []
     for name in layers:
         began = time.perf_counter()
-        network = load_backbone(backbone, layer=name, pool=pool, device=common.device, dtype=dtype)
-        assert network is not None
         folder = out if len(layers) == 1 else out / str(name)
         with common.progress("embed" if name is None else f"embed {name}") as progress:
             acts = embed_data(
                 rows,
-                network,
+                load(name),
                 folder,
                 batch_size=batch_size,
                 shard_rows=shard_rows,
                 skip_unreadable=skip_unreadable,
                 progress=progress,
                 force=force,
+                # Of an interrupted run over several layers the first are complete. With the last
+                # one complete as well there is nothing to continue, and the output is refused.
+                keep_finished=name != layers[-1],
             )
         stores.append(
             {

@@ -35,11 +35,11 @@ def explain(
 
     loaded = load_run(run)
     rows = read(data, common)
-    if id:
-        rows = rows.take(_positions(rows, id))
+    if id:  # a few rows are quicker embedded than looked up among all
+        acts = activations_like(loaded, run, rows.take(_positions(rows, id)), choice, common)
     else:
-        rows = rows.take(split_part(rows, split, default_test=False)[0])
-    acts = activations_like(loaded, run, rows, choice, common)
+        acts = activations_like(loaded, run, rows, choice, common)
+        acts = acts.take(split_part(acts, split, default_test=False)[0])
     samples = explain_samples(loaded.model, acts.X, acts.ids.tolist(), top=top)
     return Result({"samples": samples}, lambda: _view(samples))
 

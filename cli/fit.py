@@ -120,7 +120,8 @@ def fit(
     with stages(quiet=common.quiet) as progress:
         run = fit_run(train, tested, bank, settings, data=source, progress=progress)
     save_run(run, out, force=force)
-    return Result({**run.metrics, "bank": {"notes": bank.notes}}, lambda: _view(run))
+    document = {**run.metrics, "skipped": list(train.skipped), "notes": bank.notes}
+    return Result(document, lambda: _view(run))
 
 
 def check_one_test_set(rows: Dataset, held_out: Dataset | None, test_size: float | None) -> None:

@@ -30,6 +30,8 @@ def report(
 
     It says what the run is, why to believe it, and what was changed.
     """
+    import numpy as np
+
     from pcbm.files import refuse_existing, write_text
     from pcbm.model import load_run
     from pcbm.model.pipeline import labels_for
@@ -40,9 +42,10 @@ def report(
     samples = None
     if data is not None:
         rows = read(data, common)
-        rows = rows.take(split_part(rows, split, default_test=True)[0])
         acts = activations_like(loaded, run, rows, choice, common)
+        acts = acts.take(split_part(acts, split, default_test=True)[0])
         y = None if acts.y is None else labels_for(loaded.model, acts)
+        rows = rows.take(np.isin(rows.ids, acts.ids))  # without what could not be read
         samples = choose_samples(loaded.model, acts.X, rows, y, seed=common.seed)
     page = render_report(loaded, samples=samples, title=title)
     write_text(out, page)

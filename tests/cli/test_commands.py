@@ -88,6 +88,25 @@ class TestFit:
         options = ("--concepts", labels, "--control-repeats", 0, "--out", tmp_path / "r", "--json")
         assert pcbm("fit", world.data, *options).document["n_concepts"] == 2
 
+    def test_several_labels_a_row(self, pcbm: Any, world: Any, tmp_path: Path) -> None:
+        X = np.load(world.data)["X"]
+        names = np.array(["furry", "loud"])
+        labels = np.array([";".join(names[x[:2] > 0]) for x in X])
+        data = tmp_path / "d.npz"
+        np.savez(data, X=X, y=labels)
+        common = ("--concepts", world.bank, "--control-repeats", 2, "--out", tmp_path / "r")
+        done = pcbm("fit", data, *common, "--json")
+        assert done.document["task"] == "multilabel"
+        assert any("';'" in text for text in done.document["warnings"])
+        found = pcbm("predict", tmp_path / "r", data, "--json").document
+        assert found["classes"] == ["furry", "loud"]
+        assert {tuple(label) for label in found["label"]} == {
+            (), ("furry",), ("loud",), ("furry", "loud"),
+        }  # fmt: skip
+        out = pcbm("explain", tmp_path / "r", data, "--id", "3").out
+        assert "contribution" in out
+        assert pcbm("evaluate", tmp_path / "r", data, "--json").document["n"] == 240
+
     def test_regression_has_r2_where_classification_has_accuracy(
         self, pcbm: Any, world: Any, tmp_path: Path
     ) -> None:

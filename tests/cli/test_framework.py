@@ -174,6 +174,27 @@ class TestConfig:
         assert "'gpu'" in pcbm("env", "--config", wrong).refused()
         assert pcbm("env", "--config", wrong, "--device", "cpu").code == 0
 
+    def test_arguments_and_required_options_may_stand_in_the_file(
+        self, pcbm: Any, world: Any, tmp_path: Path
+    ) -> None:
+        out = tmp_path / "run"
+        path = self.write(
+            tmp_path,
+            f"""
+            [fit]
+            data = {str(world.data)!r}
+            concepts = {str(world.bank)!r}
+            out = {str(out)!r}
+            lam = 1
+            control-repeats = 0
+            """,
+        )
+        done = pcbm("fit", "--config", path, "--lam", 0.5, "--json")
+        assert (done.document["run"], done.document["lam"]) == (str(out), 0.5)
+        path = self.write(tmp_path, f"[edit]\nzero = 'fur'\nout = {str(tmp_path / 'e')!r}\n")
+        found = pcbm("edit", out, "--config", path, "--json").document
+        assert found["edits"][0]["plan"]["edits"][0]["concept"] == "fur"
+
     def test_a_table_speaks_to_its_own_command(self, pcbm: Any, tmp_path: Path) -> None:
         path = self.write(tmp_path, '[env]\njson = true\n[embed]\nseed = "no number"\n')
         assert pcbm("env", "--config", path).document["pcbm"] == __version__

@@ -24,9 +24,10 @@ class Means(torch.nn.Module):
     def __init__(self):
         super().__init__()
         self.pool = torch.nn.AdaptiveAvgPool2d(2)
+        self.flat = torch.nn.Flatten()
 
     def forward(self, x):
-        {pause}return self.pool(x).flatten(1)
+        {pause}return self.flat(self.pool(x))
 
 
 def means():
@@ -110,24 +111,27 @@ def test_what_the_users_own_file_prints_is_no_result(
 def test_several_layers_give_a_store_each(
     pcbm: Any, pictures: Path, backbone: str, tmp_path: Path
 ) -> None:
-    options = ("--backbone", backbone, "--layer", "pool", "--layer", "", "--out", tmp_path / "a")
-    assert "''" in pcbm("embed", pictures / "data", *options).refused()
-    options = ("--backbone", backbone, "--layer", "pool", "--out", tmp_path / "one", "--json")
-    assert pcbm("embed", pictures / "data", *options).document["layer"] == "pool"
-    assert (tmp_path / "one" / "manifest.json").is_file()
-    assert (
-        "did you mean 'pool'?"
-        in pcbm(
-            "embed",
-            pictures / "data",
-            "--backbone",
-            backbone,
-            "--layer",
-            "pol",
-            "--out",
-            tmp_path / "b",
-        ).refused()
-    )
+    common = ("embed", pictures / "data", "--backbone", backbone, "--layer", "pool")
+    wrong = pcbm(*common, "--layer", "flt", "--out", tmp_path / "wrong").refused()
+    assert "did you mean 'flat'?" in wrong
+    assert not (tmp_path / "wrong").exists()
+
+    out = tmp_path / "acts"
+    found = pcbm(*common, "--layer", "flat", "--out", out, "--json").document
+    assert found["n"] == 36
+    assert {name: store["dim"] for name, store in found["layers"].items()} == {
+        "pool": 3,  # (n, c, h, w) is averaged over h and w
+        "flat": 12,
+    }
+    assert found["layers"]["flat"]["out"] == str(out / "flat")
+    assert "exists already" in pcbm(*common, "--layer", "flat", "--out", out).refused()
+    # A run that was interrupted between two layers goes on with the second.
+    before = (out / "pool" / "manifest.json").stat().st_mtime_ns
+    shutil.rmtree(out / "flat")
+    found = pcbm(*common, "--layer", "flat", "--out", out, "--json").document
+    assert found["layers"]["pool"]["cached"] is True
+    assert (out / "pool" / "manifest.json").stat().st_mtime_ns == before
+    assert "name one" in pcbm("fit", out, "--concepts", "c.txt", "--out", tmp_path / "r").refused()
 
 
 def test_an_interrupted_embed_ends_with_130_and_is_continued(
@@ -175,6 +179,11 @@ class TestRefusals:
         options = ("--backbone", backbone, "--skip-unreadable", "--out", tmp_path / "acts")
         found = pcbm("embed", data, *options, "--json").document
         assert (found["n"], found["skipped"]) == (36, ["sky/99.png"])
+        options = ("--backbone", backbone, "--skip-unreadable", "--control-repeats", 0)
+        concepts = ("--concepts", pictures / "examples", "--out", tmp_path / "run", "--json")
+        done = pcbm("fit", data, *options, *concepts)
+        assert done.document["skipped"] == ["sky/99.png"]
+        assert "1 unreadable" in done.err
 
     def test_a_manifest_that_names_a_missing_image(
         self, pcbm: Any, pictures: Path, backbone: str, tmp_path: Path
