@@ -86,8 +86,8 @@ def _view(story: Story, document: dict[str, Any]) -> list[Block]:
         _coefficients(story),
         _path_table(story),
         Line(
-            "The sparsest heads hold textures alone: after the edit they know nothing. "
-            "Choose the sparsity before you judge an edit."
+            "The sparsest heads know some classes by texture alone and lose them in the edit; in "
+            "the densest the edit brings less. Choose the sparsity before you judge an edit."
         ),
         *warning_lines(story.reliance["warnings"]),
         Line(f"run     {document['run']}"),

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sklearn.base import clone
 
 from pcbm.activations import ActivationSet, activations_for
 from pcbm.activations.demo import pictures_dataset
@@ -25,13 +26,17 @@ from pcbm.model import FitSettings, PostHocCBM, Run, fit_run, save_run
 from pcbm.model.controls import path_predictions, random_bank
 from pcbm.model.metrics import headline
 from pcbm.report import choose_samples, render_report
-from pcbm.shapes import DEMO_TEMPLATES, DEMO_WORDS, TEXTURE_WORDS, demo_split
+from pcbm.shapes import (
+    DEMO_CONCEPTS_PER_CLASS,
+    DEMO_L1_RATIO,
+    DEMO_TEMPLATES,
+    DEMO_WORDS,
+    TEXTURE_WORDS,
+    demo_split,
+)
 
 BACKBONE = "demo:tiny-clip"
 SIZES = {"train": 1500, "test": 1000, "shifted": 1000}
-# Along the path the sparsest heads hold textures alone: zeroing those leaves a head that knows
-# nothing. From about this many concepts a class the shapes are in it too.
-CONCEPTS_PER_CLASS = 10.0
 REASON = "the background texture gives the class away in training and says nothing of the shape"
 RANDOM_REPEATS = 20
 
@@ -88,7 +93,9 @@ def tell_story(seed: int = 0, device: str = "auto", progress: Progress | None = 
         for part, data in pictures.items()
     }
     bank = ConceptBank.from_text(DEMO_WORDS, backbone, DEMO_TEMPLATES)
-    settings = FitSettings(concepts_per_class=CONCEPTS_PER_CLASS, seed=seed)
+    settings = FitSettings(
+        concepts_per_class=DEMO_CONCEPTS_PER_CLASS, l1_ratio=DEMO_L1_RATIO, seed=seed
+    )
     source = {"source": "demo:shapes", "seed": seed}
     run = fit_run(acts["train"], acts["test"], bank, settings, data=source, progress=tell)
 
@@ -169,7 +176,7 @@ def _on_random_banks(
     before, after = [], []
     for repeat in range(RANDOM_REPEATS):
         bank = random_bank(model.bank, acts["train"].dim, rng)
-        other = PostHocCBM(bank, concepts_per_class=CONCEPTS_PER_CLASS, tol=1e-2)
+        other = clone(model).set_params(bank=bank, tol=1e-2)
         other.fit(acts["train"].X, acts["train"].y)
         coef = other.coef_.copy()
         coef[:, columns] = 0
