@@ -77,6 +77,7 @@ def test_the_shipped_weights_name_what_they_see(clip):
     ), figures
 
 
+@pytest.mark.slow
 def test_the_stated_figures_are_those_of_the_shipped_weights(capsys):
     main(["--evaluate"])
     printed = json.loads(capsys.readouterr().out)
