@@ -45,6 +45,7 @@ def load(what: str, spec: str) -> Tower:
         embed=lambda batch: pre_logits(model, batch),
         architecture=str(model.pretrained_cfg.get("architecture") or name.partition(".")[0]),
         preprocess=json.dumps(config, sort_keys=True),
+        run=model,
         tokens=token_rule(model),
         packages=("timm", "torch"),
     )

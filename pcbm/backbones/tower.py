@@ -36,6 +36,8 @@ class Tower:
         The model's input -> its own embedding (any shape; `pooling` makes it (n, d)).
     architecture, preprocess
         Deterministic texts, parts of the fingerprint.
+    run
+        What is run when a layer is read, where `embed` does not run every layer.
     tokens
         How the model itself pools token outputs.
     mask
@@ -58,6 +60,7 @@ class Tower:
     embed: Callable[[Any], Any]
     architecture: str
     preprocess: str
+    run: Callable[[Any], Any] | None = None
     tokens: TokenRule = field(default_factory=TokenRule)
     mask: Callable[[Any], Tensor | None] = lambda batch: None
     encode_text: Callable[[Sequence[str], torch.device], Tensor] | None = None

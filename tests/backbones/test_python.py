@@ -179,6 +179,16 @@ def test_a_module_that_is_no_function_of_one_input_is_refused(tmp_path: Path, co
         load(path, "Bad")
 
 
+def test_a_mean_that_cancels_is_no_reason_to_refuse(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "own.py",
+        "class Centred(nn.Module):",
+        "    def forward(self, x):",
+        "        return x - x.mean((2, 3), keepdim=True)",
+    )
+    assert load(path, "Centred").dim == 3
+
+
 def test_random_preprocessing_is_refused(tmp_path: Path) -> None:
     path = write(
         tmp_path / "own.py",

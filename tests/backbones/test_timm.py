@@ -83,6 +83,19 @@ def test_convolutional_models(tmp_path: Path, images: list[Image.Image]) -> None
     rows_are_independent(backbone, images)
 
 
+def test_the_classifiers_own_output_is_a_layer_too(vit: str, images: list[Image.Image]) -> None:
+    model, batch = by_hand(vit, images)
+    with torch.inference_mode():
+        expected = model(batch).numpy()
+    np.testing.assert_allclose(load(vit, layer="head").encode(images), expected, atol=1e-5)
+
+
+def test_the_tag_chooses_the_preprocessing_of_a_file(vit: str) -> None:
+    path = vit.partition("@")[2]
+    tagged = load(f"timm:test_vit.r160_in1k@{path}")
+    assert tagged.record["weights_sha256"] == load(vit).record["weights_sha256"]
+
+
 def test_a_record_brings_the_same_backbone_back(vit: str, images: list[Image.Image]) -> None:
     backbone = load(vit, layer="blocks.0", pool="mean")
     again = reload_backbone(backbone.record, device="cpu")
