@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pcbm.editing import EditPlan
     from pcbm.heads import SparseLinearHead, SparseLinearRegressor
     from pcbm.model import PostHocCBM, PostHocCBMRegressor, load
+    from pcbm.report import show
 
 _WHERE = {
     "ActivationSet": "pcbm.activations",
@@ -30,6 +31,7 @@ _WHERE = {
     "load": "pcbm.model",
     "load_backbone": "pcbm.backbones",
     "read_data": "pcbm.activations",
+    "show": "pcbm.report",
 }
 _PARTS = (
     "activations",
@@ -58,6 +60,7 @@ __all__ = [
     "load",
     "load_backbone",
     "read_data",
+    "show",
 ]
 
 

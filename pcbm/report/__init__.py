@@ -2,5 +2,6 @@
 
 from pcbm.report.page import render_report
 from pcbm.report.samples import Sample, choose_samples
+from pcbm.report.show import View, show
 
-__all__ = ["Sample", "choose_samples", "render_report"]
+__all__ = ["Sample", "View", "choose_samples", "render_report", "show"]
