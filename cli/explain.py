@@ -55,7 +55,7 @@ def _positions(rows: Any, ids: list[str]) -> list[int]:
 def _view(samples: list[dict[str, Any]]) -> list[Block]:
     blocks: list[Block] = []
     for sample in samples[:SHOWN_SAMPLES]:
-        blocks += [*([Line("")] if blocks else []), *_sample(sample)]
+        blocks += _sample(sample)
     if len(samples) > SHOWN_SAMPLES:
         left = len(samples) - SHOWN_SAMPLES
         blocks.append(Line(f"{left:,} more samples: choose with --id, or see all with --json"))

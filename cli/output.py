@@ -103,11 +103,11 @@ def plain_text(blocks: Sequence[Block]) -> str:
     """Lay out blocks as plain text: no frames, no colours, columns aligned by blanks."""
     parts: list[str] = []
     for before, block in zip([None, *blocks], blocks, strict=False):
+        if isinstance(before, Table):
+            parts.append("")
         if isinstance(block, Line):
             parts.append(shown(block.text))
             continue
-        if isinstance(before, Table):
-            parts.append("")
         cells = [[_cell(value) for value in row] for row in block.rows]
         lines = [[shown(name) for name in block.columns], *cells]
         widths = [max(len(line[j]) for line in lines) for j in range(len(block.columns))]
