@@ -115,7 +115,7 @@ def save_tensors(path: Path, tensors: Mapping[str, np.ndarray], metadata: Any) -
     """
     from safetensors.numpy import save
 
-    ordered = {name: np.ascontiguousarray(tensors[name]) for name in sorted(tensors)}
+    ordered = {name: np.asarray(tensors[name], order="C") for name in sorted(tensors)}
     text = json.dumps(metadata, sort_keys=True, ensure_ascii=False, allow_nan=False, default=_plain)
     write_bytes(path, save(ordered, metadata={METADATA_KEY: text}))
 
