@@ -9,6 +9,7 @@ import torchvision
 from torch import nn
 
 from pcbm.backbones.fetch import loading
+from pcbm.backbones.pooling import TokenRule
 from pcbm.backbones.spec import existing_path, looks_like_path
 from pcbm.backbones.tower import Tower, as_rgb, stack
 from pcbm.backbones.weights import load_weights, read_checkpoint, without_addresses
@@ -51,6 +52,8 @@ def load(what: str, spec: str) -> Tower:
         embed=model,
         architecture=name,
         preprocess=without_addresses(" ".join(repr(transform).split())),
+        # Its vision transformers classify by their class token; Swin has maps, not tokens.
+        tokens=TokenRule("cls", 1) if hasattr(model, "class_token") else TokenRule("mean", 0),
         packages=("torchvision", "torch"),
     )
 

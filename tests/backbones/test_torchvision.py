@@ -225,3 +225,20 @@ def test_layers_with_channels_last_keep_their_channels(
     assert backbone is not None
     assert (backbone.dim, backbone.pooling) == (192, "mean-hw-last")
     rows_are_independent(backbone, images[:2])
+
+
+@pytest.mark.slow
+def test_vision_transformers_are_pooled_by_their_class_token(
+    tmp_path: Path, images: list[Image.Image]
+) -> None:
+    model = torchvision.models.get_model("vit_b_32", weights=None).eval()
+    torch.save(model.state_dict(), tmp_path / "vit.pth")
+    spec, layer = f"torchvision:vit_b_32/{tmp_path / 'vit.pth'}", "encoder.layers.encoder_layer_0"
+    backbone = load_backbone(spec, layer=layer, device="cpu")
+    assert backbone is not None
+    seen = []
+    model.get_submodule(layer).register_forward_hook(lambda module, args, out: seen.append(out))
+    with torch.inference_mode():
+        model(torch.stack([backbone.prepare(image) for image in images[:2]]))
+    assert backbone.pooling == "cls"
+    np.testing.assert_allclose(backbone.encode(images[:2]), seen[0][:, 0].numpy(), atol=1e-5)
