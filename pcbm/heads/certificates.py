@@ -28,7 +28,7 @@ def objective(
     """Return the weighted mean loss plus penalty of a head; see `elastic_net_path`."""
     problem, _ = check_problem(Z, y, family, sample_weight, offset, None)
     factor = check_fixed(problem, l1_ratio, 1.0, penalty_factor)
-    point = problem.from_original(np.atleast_2d(np.asarray(coef, float)), np.atleast_1d(intercept))
+    point = problem.at(np.atleast_2d(np.asarray(coef, float)), np.atleast_1d(intercept))
     return point.objective(
         Penalty.elastic_net(lam, l1_ratio, factor, problem.free, grouped=family == "grouped")
     )
@@ -55,7 +55,7 @@ def kkt_violation(
     """
     problem, _ = check_problem(Z, y, family, sample_weight, offset, free)
     factor = check_fixed(problem, l1_ratio, 1.0, penalty_factor)
-    point = problem.from_original(np.atleast_2d(np.asarray(coef, float)), np.atleast_1d(intercept))
+    point = problem.at(np.atleast_2d(np.asarray(coef, float)), np.atleast_1d(intercept))
     penalty = Penalty.elastic_net(lam, l1_ratio, factor, problem.free, grouped=family == "grouped")
     return point.violation(penalty) / lam
 

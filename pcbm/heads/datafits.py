@@ -18,18 +18,20 @@ Array = NDArray[np.float64]
 # A class whose weighted share is 0 or 1 would have an infinite intercept; this share stands in.
 SMALLEST_SHARE = 1e-12
 
+EVERYTHING = slice(None)
+
 
 @dataclass(frozen=True)
 class Evaluation:
     """A loss at one point: its value, slope dL/deta (C, n) and response, the fitted mean (C, n)."""
 
     value: float
-    slope: Array
-    response: Array
+    slope: NDArray
+    response: NDArray
 
 
 class Datafit(Protocol):
-    """A convex, smooth loss of the predictors."""
+    """A convex, smooth loss of the predictors, in the precision of the predictors."""
 
     @property
     def weights(self) -> Array:
@@ -43,17 +45,17 @@ class Datafit(Protocol):
     def coupled(self) -> bool:
         """Whether the loss of one row depends on the predictors of the others."""
 
-    def evaluate(self, eta: Array) -> Evaluation:
-        """Return value, slope and response at ``eta`` (C, n)."""
+    def evaluate(self, eta: NDArray, part: slice = EVERYTHING) -> Evaluation:
+        """Return value, slope and response at ``eta`` (C, m), the predictors of ``part``."""
 
-    def curvature(self, evaluation: Evaluation) -> Array:
+    def curvature(self, response: NDArray) -> NDArray:
         """Return w_i d2l/deta_ki^2, shape (C, n), or (1, n) when all rows share it."""
 
     def null_intercept(self) -> Array:
         """Return the intercepts (C,) of the model without features and offset."""
 
-    def saturated(self) -> float:
-        """Return the loss of a perfect fit."""
+    def take(self, rows: NDArray[np.intp]) -> Datafit:
+        """Return the loss of these rows, their weights scaled to sum to one."""
 
 
 @dataclass(frozen=True)
@@ -72,32 +74,33 @@ class Multinomial:
     n_rows: int
     coupled: bool = True
 
-    def evaluate(self, eta: Array) -> Evaluation:
+    def evaluate(self, eta: NDArray, part: slice = EVERYTHING) -> Evaluation:
         """Return value, slope w (p - y) and response p."""
-        rows = np.arange(eta.shape[1])
+        labels, rows = self.labels[part], np.arange(eta.shape[1])
+        weights = self.weights[part].astype(eta.dtype, copy=False)
         largest = eta.max(axis=0)
+        own = eta[labels, rows] - largest
         response = np.exp(eta - largest)
         total = response.sum(axis=0)
         response /= total
-        losses = np.log(total) + (largest - eta[self.labels, rows])
-        slope = response * self.weights
-        slope[self.labels, rows] -= self.weights
-        return Evaluation(float(self.weights @ losses), slope, response)
+        losses = np.subtract(np.log(total), own, dtype=float)
+        slope = response * weights
+        slope[labels, rows] -= weights
+        return Evaluation(float(self.weights[part] @ losses), slope, response)
 
-    def curvature(self, evaluation: Evaluation) -> Array:
+    def curvature(self, response: NDArray) -> NDArray:
         """Return the diagonal w p (1 - p); the full block is w (diag(p) - p p')."""
-        p = evaluation.response
-        return self.weights * p * (1 - p)
+        return self.weights.astype(response.dtype, copy=False) * response * (1 - response)
+
+    def take(self, rows: NDArray[np.intp]) -> Multinomial:
+        """Return the loss of these rows, their weights scaled to sum to one."""
+        return Multinomial(self.labels[rows], _share(self.weights[rows]), self.n_rows)
 
     def null_intercept(self) -> Array:
         """Return the log shares of the classes, centred."""
         shares = np.bincount(self.labels, self.weights, minlength=self.n_rows)
         logs = np.log(np.maximum(shares, SMALLEST_SHARE))
         return logs - logs.mean()
-
-    def saturated(self) -> float:
-        """Return 0: every row can be fitted with probability one."""
-        return 0.0
 
 
 @dataclass(frozen=True)
@@ -121,27 +124,29 @@ class Logistic:
         """Number of coefficient rows."""
         return len(self.targets)
 
-    def evaluate(self, eta: Array) -> Evaluation:
+    def evaluate(self, eta: NDArray, part: slice = EVERYTHING) -> Evaluation:
         """Return value, slope w (p - y) and response p."""
+        targets = self.targets[:, part].astype(eta.dtype, copy=False)
+        weights = self.weights[part].astype(eta.dtype, copy=False)
         small = np.exp(-np.abs(eta))
-        losses = np.maximum(eta, 0) - self.targets * eta + np.log1p(small)
-        response = np.where(eta >= 0, 1.0, small) / (1 + small)
-        slope = self.weights * (response - self.targets)
-        return Evaluation(float((losses @ self.weights).sum()), slope, response)
+        losses = np.maximum(eta, 0) - targets * eta + np.log1p(small)
+        response = np.where(eta >= 0, 1, small) / (1 + small)
+        slope = weights * (response - targets)
+        value = float((losses.astype(float, copy=False) @ self.weights[part]).sum())
+        return Evaluation(value, slope, response)
 
-    def curvature(self, evaluation: Evaluation) -> Array:
+    def curvature(self, response: NDArray) -> NDArray:
         """Return w p (1 - p)."""
-        p = evaluation.response
-        return self.weights * p * (1 - p)
+        return self.weights.astype(response.dtype, copy=False) * response * (1 - response)
+
+    def take(self, rows: NDArray[np.intp]) -> Logistic:
+        """Return the loss of these rows, their weights scaled to sum to one."""
+        return Logistic(self.targets[:, rows], _share(self.weights[rows]))
 
     def null_intercept(self) -> Array:
         """Return the log odds of each row."""
         share = np.clip(self.targets @ self.weights, SMALLEST_SHARE, 1 - SMALLEST_SHARE)
         return np.log(share) - np.log1p(-share)
-
-    def saturated(self) -> float:
-        """Return 0: every row can be fitted with probability one."""
-        return 0.0
 
 
 @dataclass(frozen=True)
@@ -163,20 +168,25 @@ class Gaussian:
         """Number of coefficient rows."""
         return len(self.targets)
 
-    def evaluate(self, eta: Array) -> Evaluation:
+    def evaluate(self, eta: NDArray, part: slice = EVERYTHING) -> Evaluation:
         """Return value, slope w (eta - y) and response eta."""
-        error = eta - self.targets
-        slope = self.weights * error
-        return Evaluation(0.5 * float(np.vdot(slope, error)), slope, eta)
+        error = eta - self.targets[:, part].astype(eta.dtype, copy=False)
+        slope = self.weights[part].astype(eta.dtype, copy=False) * error
+        squares = np.einsum("ki,ki->i", error, error, dtype=float)
+        return Evaluation(0.5 * float(self.weights[part] @ squares), slope, eta)
 
-    def curvature(self, evaluation: Evaluation) -> Array:
+    def curvature(self, response: NDArray) -> NDArray:
         """Return w, the same for every row and point."""
-        return self.weights[None, :]
+        return self.weights[None, :].astype(response.dtype, copy=False)
+
+    def take(self, rows: NDArray[np.intp]) -> Gaussian:
+        """Return the loss of these rows, their weights scaled to sum to one."""
+        return Gaussian(self.targets[:, rows], _share(self.weights[rows]))
 
     def null_intercept(self) -> Array:
         """Return the weighted means of the targets."""
         return self.targets @ self.weights
 
-    def saturated(self) -> float:
-        """Return 0."""
-        return 0.0
+
+def _share(weights: Array) -> Array:
+    return weights / weights.sum()

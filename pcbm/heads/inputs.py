@@ -11,6 +11,9 @@ from pcbm.heads.problem import Problem
 
 Array = NDArray[np.float64]
 
+COPY_UP_TO = 1 << 20  # entries of Z that are copied without a thought
+CENTRED = 1e-6  # mean over largest entry, up to which a column counts as centred
+
 FAMILIES = ("multinomial", "grouped", "binomial", "multilabel", "gaussian")
 
 
@@ -40,9 +43,7 @@ def check_problem(
         offset = None if offset is None else offset[kept]
     datafit, classes = _datafit(target, family, weights)
     rows, width = datafit.n_rows, Z.shape[1]
-    means = weights @ Z
-    features = np.array(Z.T, order="C")
-    features -= means[:, None]
+    features, means = _feature_major(Z, weights)
     return (
         Problem(
             features=features,
@@ -53,6 +54,22 @@ def check_problem(
         ),
         classes,
     )
+
+
+def _feature_major(Z: Array, weights: Array) -> tuple[NDArray, Array]:
+    """Return features (K, n) and the means that were subtracted.
+
+    Columns that are centred already are taken as they lie, without a copy; so are few columns
+    never: a contiguous copy of them is quicker to use.
+    """
+    means = weights @ Z
+    spread = np.abs(Z).max(axis=0)
+    if Z.size > COPY_UP_TO and (np.abs(means) <= CENTRED * spread).all():
+        return Z.T, np.zeros_like(means)
+    features = np.array(Z.T, order="C")
+    features -= means[:, None]
+    rest = features @ weights  # what rounding left in the means
+    return features - rest[:, None], means + rest
 
 
 def check_scores(Z: ArrayLike) -> Array:

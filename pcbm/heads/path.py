@@ -13,14 +13,15 @@ from sklearn.exceptions import ConvergenceWarning
 from pcbm.heads.inputs import check_fixed, check_problem
 from pcbm.heads.penalties import Penalty
 from pcbm.heads.problem import Point, Problem
-from pcbm.heads.solver import Outcome, Workspace, solve
+from pcbm.heads.screen import Screen
+from pcbm.heads.solver import Outcome
 
 Array = NDArray[np.float64]
 
 NEC_THRESHOLD = 1e-5
 SMALLEST_L1_RATIO = 1e-3  # stands in for l1_ratio in lam_max, which is infinite for pure ridge
 MAX_ITER = 1000
-SMALL_SET = 64  # with this many columns or fewer, working sets do not pay
+NULL_TOL = 1e-10  # violation of the null model, over its largest gradient
 
 
 @dataclass(frozen=True)
@@ -153,8 +154,8 @@ def elastic_net_path(
         strengths = np.asarray(lams, float)
     point = null
     if start is not None:
-        point = problem.from_original(np.asarray(start[0], float), np.asarray(start[1], float))
-    screen = _Screen(problem)
+        point = problem.at(np.asarray(start[0], float), np.asarray(start[1], float))
+    screen = Screen(problem, grouped=grouped)
     outcomes, penalties = [], []
     for lam in strengths:
         penalty = Penalty.elastic_net(lam, l1_ratio, factor, problem.free, grouped=grouped)
@@ -170,13 +171,13 @@ def elastic_net_path(
 def null_point(problem: Problem, factor: Array) -> Point:
     """Return the solution with every penalised coefficient at zero."""
     point = problem.start()
-    unpenalised = np.flatnonzero((factor == 0) & problem.free.any(axis=0))
-    if problem.offset is None and not len(unpenalised):
+    if problem.offset is None and (factor > 0).all():
         return point
-    penalty = Penalty.elastic_net(0.0, 0.0, factor, problem.free)
-    scale = max(float(np.abs(point.gradient[0]).max(initial=0.0)), np.finfo(float).tiny)
-    workspace = Workspace.over(problem, unpenalised)
-    return solve(workspace, point, penalty, 1e-10 * scale, max_iter=MAX_ITER).point
+    nothing = np.zeros_like(factor)
+    penalty = Penalty(nothing, nothing, problem.free & (factor == 0))
+    scale = max(float(np.abs(point.slopes).max(initial=0.0)), np.finfo(float).tiny)
+    screen = Screen(problem, grouped=False)
+    return screen.solve(point, penalty, NULL_TOL * scale, MAX_ITER).point
 
 
 def lam_max_of(null: Point, l1_ratio: float, factor: Array, *, grouped: bool) -> float:
@@ -185,53 +186,11 @@ def lam_max_of(null: Point, l1_ratio: float, factor: Array, *, grouped: bool) ->
     max_j |dL/dW_kj| / (f_j l1_ratio) at the null model; the column norm when grouped. Data on
     which the null model is perfect has no such strength; 1 stands in.
     """
-    slopes, level = null.gradient
-    slopes = np.where(null.problem.free, slopes + level[:, None] * null.problem.means, 0.0)
+    slopes = np.where(null.problem.free, null.original_slopes, 0.0)
     size = np.linalg.norm(slopes, axis=0) if grouped else np.abs(slopes).max(axis=0)
     penalised = factor > 0
     top = (size[penalised] / factor[penalised]).max(initial=0.0)
     return float(top / max(l1_ratio, SMALLEST_L1_RATIO)) if top > 0 else 1.0
-
-
-class _Screen:
-    """Keeps the working set of a path and checks the columns outside it.
-
-    The set starts from the strong rule (Tibshirani et al., 2012) and grows until no column
-    outside it violates the optimality conditions.
-    """
-
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
-        width = problem.shape[1]
-        everything = np.arange(width)
-        self.workspace = Workspace.over(
-            problem, everything if width <= SMALL_SET else everything[:0]
-        )
-
-    def solve(self, point: Point, penalty: Penalty, tol: float, max_iter: int) -> Outcome:
-        self._grow(point.coef.any(axis=0) | (penalty.l1 == 0))
-        spent = 0
-        while True:
-            outcome = solve(self.workspace, point, penalty, tol, max_iter=max_iter - spent)
-            spent += outcome.n_iter
-            point = outcome.point
-            features, intercepts = point.violations(penalty)
-            outside = features > tol
-            outside[self.workspace.columns] = False
-            if not outside.any() or not outcome.converged:
-                worst = max(float(features.max(initial=0.0)), intercepts)
-                return Outcome(point, worst, spent, worst <= tol)
-            self._grow(outside)
-
-    def _grow(self, wanted: NDArray[np.bool_]) -> None:
-        inside = np.zeros(self.problem.shape[1], bool)
-        inside[self.workspace.columns] = True
-        if not (wanted & ~inside).any():
-            return
-        union = inside | wanted
-        if 2 * union.sum() > len(union):
-            union[:] = True
-        self.workspace = Workspace.over(self.problem, np.flatnonzero(union))
 
 
 def _warn(lam: float, outcome: Outcome, tol: float) -> None:
@@ -253,17 +212,15 @@ def _collect(
     classes: NDArray | None,
 ) -> Path:
     points = [outcome.point for outcome in outcomes]
-    floor = null.problem.datafit.saturated()
-    base = null.evaluation.value - floor
-    losses = np.array([p.evaluation.value for p in points]) - floor
+    losses = np.array([p.loss for p in points])
     return Path(
         lams=lams,
         coefs=np.array([p.coef for p in points]),
-        intercepts=np.array([p.intercept for p in points]),
+        intercepts=np.array([p.original_intercept for p in points]),
         kkt=np.array([o.violation for o in outcomes]) / lams,
         nec=np.array([nec(p.coef) for p in points]),
         objective=np.array([p.objective(q) for p, q in zip(points, penalties, strict=True)]),
-        deviance=1 - losses / base if base > 0 else np.zeros(len(points)),
+        deviance=1 - losses / null.loss if null.loss > 0 else np.zeros(len(points)),
         n_iter=np.array([o.n_iter for o in outcomes]),
         family=family,
         classes=classes,

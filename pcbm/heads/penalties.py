@@ -45,6 +45,12 @@ class Penalty:
         """Return the penalty of strength ``lam`` with feature factors ``factor`` (K,)."""
         return cls(lam * l1_ratio * factor, lam * (1 - l1_ratio) * factor, free, grouped)
 
+    def restrict(self, columns: NDArray[np.intp]) -> Penalty:
+        """Return the penalty of some of the features."""
+        return Penalty(
+            self.l1[columns], self.l2[columns], self.free[:, columns], grouped=self.grouped
+        )
+
     def value(self, coef: Array) -> float:
         """Return the penalty of ``coef``."""
         squares = np.einsum("kj,kj->j", coef, coef)

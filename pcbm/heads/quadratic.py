@@ -1,12 +1,10 @@
-"""Penalised quadratic problems, the inner step of the solver, in compiled loops.
+"""Coordinate descent on penalised quadratics, the inner step of the solver, in compiled loops.
 
 The model of one block of D coordinates around a point u is
 
     q(d) = g'd + d'Md/2 + sum_i [ l1_i |u_i + d_i| + l2_i (u_i + d_i)^2 / 2 ]
 
-with l1_i = inf for a coordinate that must not move and l1_i = 0 for an intercept. Coordinate
-descent finds the support; conjugate gradients on that support, cut at the first change of sign,
-finish what coordinate descent is slow at (correlated and duplicate columns).
+with l1_i = inf for a coordinate that must not move and l1_i = 0 for an intercept.
 """
 
 from __future__ import annotations
@@ -16,8 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-
-SWEEPS_BEFORE_SUBSPACE = 8
 
 
 @numba.njit(cache=True, fastmath={"reassoc", "contract", "nsz"})
@@ -47,102 +43,36 @@ def _sweep(M, q, u, l1, l2, index, size):  # type: ignore[no-untyped-def]  # num
     return worst
 
 
-@numba.njit(cache=True, fastmath={"reassoc", "contract", "nsz"})
-def _subspace(M, q, u, l1, l2, index, size):  # type: ignore[no-untyped-def]
-    """Move towards the minimum over the listed coordinates with their signs held.
-
-    Conjugate gradients give the direction; the step ends where the first coefficient reaches
-    zero, so the model never rises.
-    """
-    n = len(q)
-    d = np.zeros(n)
-    r = np.zeros(n)
-    p = np.zeros(n)
-    rho = 0.0
-    for t in range(size):
-        i = index[t]
-        sign = 0.0 if l1[i] == 0.0 else (1.0 if u[i] > 0.0 else -1.0)
-        r[i] = -(q[i] + l1[i] * sign + l2[i] * u[i])
-        p[i] = r[i] / (M[i, i] + l2[i])
-        rho += r[i] * p[i]
-    start = rho
-    work = np.empty(n)
-    for _ in range(2 * size + 10):
-        if rho <= 1e-28 * start or rho <= 0.0:
-            break
-        work[:] = 0.0
-        for t in range(size):
-            i = index[t]
-            row = M[i]
-            c = p[i]
-            for j in range(n):
-                work[j] += c * row[j]
-        bend = 0.0
-        length = 0.0
-        for t in range(size):
-            i = index[t]
-            work[i] += l2[i] * p[i]
-            bend += p[i] * work[i]
-            length += p[i] * p[i] * (M[i, i] + l2[i])
-        if bend <= 1e-14 * length:  # flat along p: as far as the signs allow
-            break
-        alpha = rho / bend
-        fresh = 0.0
-        for t in range(size):
-            i = index[t]
-            d[i] += alpha * p[i]
-            r[i] -= alpha * work[i]
-            fresh += r[i] * r[i] / (M[i, i] + l2[i])
-        beta = fresh / rho
-        rho = fresh
-        for t in range(size):
-            i = index[t]
-            p[i] = r[i] / (M[i, i] + l2[i]) + beta * p[i]
-    step = 1.0
-    blocking = -1
-    for t in range(size):
-        i = index[t]
-        if l1[i] > 0.0 and u[i] * (u[i] + step * d[i]) < 0.0:
-            step = -u[i] / d[i]
-            blocking = i
-    for t in range(size):
-        i = index[t]
-        move = step * d[i] if i != blocking else -u[i]
-        if move != 0.0:
-            u[i] += move
-            row = M[i]
-            for j in range(n):
-                q[j] += move * row[j]
-
-
 @numba.njit(cache=True)
-def shift_rows(u, l1, l2, rows):  # type: ignore[no-untyped-def]
+def shift_rows(u, l1, l2, places):  # type: ignore[no-untyped-def]
     """Subtract from each feature's C coefficients the common shift that costs least, in place.
 
     A softmax does not change when one constant is subtracted from all rows of a feature, so the
     best constant is that of the penalty alone: minimise over c
-    ``sum_k l1 |b_k - c| + l2 (b_k - c)^2 / 2``. ``u`` is (C (K+1),), intercepts last in each row;
-    intercepts are centred. Features with a fixed coefficient are left alone.
+    ``sum_k l1 |b_k - c| + l2 (b_k - c)^2 / 2``. ``places`` (F, C) says where the coefficients of
+    each feature are in ``u``. Intercepts, which cost nothing, are centred. Features with a fixed
+    coefficient are left alone.
     """
-    width = len(u) // rows
+    features, rows = places.shape
     b = np.empty(rows)
-    for j in range(width):
+    for f in range(features):
         total = 0.0
         fixed = False
         for k in range(rows):
-            b[k] = u[k * width + j]
+            b[k] = u[places[f, k]]
             total += b[k]
-            fixed |= l1[k * width + j] == np.inf
-        if fixed or (total == 0.0 and l1[j] == 0.0):
+            fixed |= l1[places[f, k]] == np.inf
+        first = places[f, 0]
+        if fixed:
             continue
-        if l1[j] == 0.0:
+        if l1[first] == 0.0:
             shift = total / rows
         else:
             b.sort()
-            shift = _best_shift(b, total, l1[j], l2[j])
+            shift = _best_shift(b, total, l1[first], l2[first])
         if shift != 0.0:
             for k in range(rows):
-                u[k * width + j] -= shift
+                u[places[f, k]] -= shift
 
 
 @numba.njit(cache=True)
@@ -173,54 +103,42 @@ def _support(u, l1, index):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True)
-def _solve_block(M, q, u, l1, l2, tol, max_sweeps, rows):  # type: ignore[no-untyped-def]
-    """Minimise one block's model; ``u`` is moved in place, ``q`` is its smooth gradient."""
-    size = len(u)
-    everything = np.arange(size)
-    active = np.empty(size, np.int64)
-    sweeps = 0
-    while sweeps < max_sweeps:
-        worst = _sweep(M, q, u, l1, l2, everything, size)
-        sweeps += 1
-        if rows > 1:
-            shift_rows(u, l1, l2, rows)
-        if worst <= tol:
-            break
-        inner = 0
-        while sweeps < max_sweeps:
-            count = _support(u, l1, active)
-            worst = _sweep(M, q, u, l1, l2, active, count)
-            sweeps += 1
-            if rows > 1:
-                shift_rows(u, l1, l2, rows)
-            if worst <= tol:
-                break
-            inner += 1
-            if inner % SWEEPS_BEFORE_SUBSPACE == 0:
-                count = _support(u, l1, active)
-                _subspace(M, q, u, l1, l2, active, count)
-    return sweeps
-
-
-@numba.njit(cache=True)
-def solve_blocks(M, gradient, u, l1, l2, tol, max_sweeps, rows):  # type: ignore[no-untyped-def]
-    """Minimise the models of B independent blocks; return the new points and the sweeps spent.
+def descend(M, q, u, l1, l2, tol, max_sweeps, places):  # type: ignore[no-untyped-def]
+    """Lower the models of B independent blocks by coordinate descent, in place.
 
     Parameters
     ----------
     M : (B or 1, D, D) metrics; one serves all blocks
-    gradient, u, l1, l2 : (B, D) arrays; ``u`` is where ``gradient`` was taken
-    tol : largest violation allowed
+    q : (B, D) gradients of the smooth parts at ``u``; kept up to date
+    u : (B, D) points
+    l1, l2 : (B, D) strengths; ``l1`` infinite holds a coordinate
+    tol : violation at which a block is done
     max_sweeps : int, per block
-    rows : int, number of softmax rows within a block (1: none)
+    places : (F, C) int array, where the softmax rows of a feature are in a block; may be empty
+
+    Returns
+    -------
+    (B,) largest violation met in the last sweep of each block
     """
-    new = u.copy()
-    q = gradient.copy()
-    sweeps = 0
-    for k in range(len(u)):
+    blocks, size = u.shape
+    everything = np.arange(size)
+    active = np.empty(size, np.int64)
+    last = np.empty(blocks)
+    for k in range(blocks):
         metric = M[k if len(M) > 1 else 0]
-        sweeps += _solve_block(metric, q[k], new[k], l1[k], l2[k], tol, max_sweeps, rows)
-    return new, sweeps
+        sweeps = 0
+        full = True
+        while True:
+            index = everything if full else active
+            count = size if full else _support(u[k], l1[k], active)
+            worst = _sweep(metric, q[k], u[k], l1[k], l2[k], index, count)
+            sweeps += 1
+            last[k] = worst
+            shift_rows(u[k], l1[k], l2[k], places)
+            if (worst <= tol and full) or sweeps >= max_sweeps:
+                break
+            full = worst <= tol
+    return last
 
 
 @numba.njit(cache=True)
@@ -245,31 +163,42 @@ def _group_norm(z, a, l1):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True)
-def solve_groups(M, gradient, u, l1, l2, free, tol, max_sweeps):  # type: ignore[no-untyped-def]
-    """Minimise block-diagonal models coupled by column norms; see `solve_blocks`.
+def descend_groups(M, q, u, l1, l2, free, tol, max_sweeps):  # type: ignore[no-untyped-def]
+    """Lower a model whose columns share norms by descent over columns, in place.
 
     Parameters
     ----------
-    M : (C or 1, K+1, K+1) metrics
-    gradient, u : (C, K+1) arrays, intercepts last
-    l1, l2 : (K+1,) arrays, zero for the intercept
+    M : (C or 1, K+1, K+1) metrics per row, or (1, C (K+1), C (K+1)) over all rows
+    q, u : (C, K+1) gradient and point, intercepts last
+    l1, l2 : (K+1,) strengths, zero for the intercept
     free : (C, K+1) bool array
+
+    Returns
+    -------
+    float, the largest violation met in the last sweep
+
+    Notes
+    -----
+    Within a column the metric over all rows is replaced by twice its diagonal, which bounds it
+    for a softmax.
     """
     rows, width = u.shape
-    new = u.copy()
-    q = gradient.copy()
+    whole = M.shape[1] > width
+    flat = q.reshape(rows * width)
     z = np.empty(rows)
     a = np.empty(rows)
-    sweeps = 0
-    while sweeps < max_sweeps:
-        sweeps += 1
+    worst = 0.0
+    for _ in range(max_sweeps):
         worst = 0.0
         for j in range(width):
             length = 0.0
             for k in range(rows):
-                metric = M[k if len(M) > 1 else 0]
-                a[k] = metric[j, j] + l2[j]
-                z[k] = metric[j, j] * new[k, j] - q[k, j] if free[k, j] else 0.0
+                if whole:
+                    bend = 2.0 * M[0, k * width + j, k * width + j]
+                else:
+                    bend = M[k if len(M) > 1 else 0, j, j]
+                a[k] = bend + l2[j]
+                z[k] = bend * u[k, j] - q[k, j] if free[k, j] else 0.0
                 length += z[k] * z[k]
             norm = _group_norm(z, a, l1[j]) if 0.0 < l1[j] < np.sqrt(length) else 0.0
             for k in range(rows):
@@ -279,13 +208,19 @@ def solve_groups(M, gradient, u, l1, l2, free, tol, max_sweeps):  # type: ignore
                     value = z[k] / a[k]
                 else:
                     value = z[k] * norm / (a[k] * norm + l1[j]) if norm > 0.0 else 0.0
-                step = value - new[k, j]
-                if step != 0.0:
-                    worst = max(worst, a[k] * abs(step))
-                    new[k, j] = value
+                step = value - u[k, j]
+                if step == 0.0:
+                    continue
+                worst = max(worst, a[k] * abs(step))
+                u[k, j] = value
+                if whole:
+                    row = M[0, k * width + j]
+                    for i in range(rows * width):
+                        flat[i] += step * row[i]
+                else:
                     row = M[k if len(M) > 1 else 0, j]
                     for i in range(width):
                         q[k, i] += step * row[i]
         if worst <= tol:
             break
-    return new, sweeps
+    return worst
