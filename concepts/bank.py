@@ -135,7 +135,8 @@ class ConceptBank:
         if isinstance(names, str):
             raise InputError(f"select() got the string {names!r}: give a list of concept names")
         rows = [self.index(name) for name in names]
-        gone = tuple(about(name, "") for name in self.names if name not in set(names))
+        wanted = set(names)
+        gone = tuple(about(name, "") for name in self.names if name not in wanted)
         extra = dict(self.extra)
         if "notes" in extra:
             extra["notes"] = [note for note in self.notes if not note.startswith(gone)]

@@ -30,7 +30,7 @@ def merge_banks(banks: Sequence[ConceptBank]) -> ConceptBank:
         raise InputError("no banks were given to merge: give two or more")
     first = banks[0]
     record = next((bank.record for bank in banks if bank.record is not None), None)
-    names: list[str] = []
+    names: dict[str, None] = {}
     for number, bank in enumerate(banks, start=1):
         if bank.dim != first.dim:
             raise InputError(
@@ -38,19 +38,19 @@ def merge_banks(banks: Sequence[ConceptBank]) -> ConceptBank:
                 "merge banks of one backbone, layer and pooling"
             )
         check_same_backbone(record, bank.record, f"bank {number}")
-        shared = [name for name in bank.names if name in set(names)]
+        shared = [name for name in bank.names if name in names]
         if shared:
             raise InputError(
                 f"bank {number} repeats {quoted(shared)} of an earlier bank: "
                 "leave them out of one with  bank filter"
             )
-        names += bank.names
+        names |= dict.fromkeys(bank.names)
     extra: dict[str, Any] = {
         "parts": [bank.extra for bank in banks],
         "notes": [note for bank in banks for note in bank.notes],
     }
     return ConceptBank(
-        names,
+        list(names),
         np.concatenate([bank.vectors for bank in banks]),
         np.concatenate([bank.intercepts for bank in banks]),
         source=[source for bank in banks for source in bank.sources],
@@ -99,10 +99,10 @@ def filter_bank(
     InputError
         An unknown name, a bound out of range, ``min_auc`` on concepts without AUC, or nothing left.
     """
-    left = bank if keep is None else bank.select([n for n in bank.names if n in _known(bank, keep)])
+    wanted = set(bank.names) if keep is None else _known(bank, keep)
+    wanted -= _known(bank, drop)
+    staying = [name for name in bank.names if name in wanted]
     notes = []
-    unwanted = _known(bank, drop)
-    staying = [name for name in left.names if name not in unwanted]
     if min_auc is not None:
         if not 0 <= min_auc <= 1:
             raise InputError(f"min_auc is {min_auc}: give a number from 0 to 1")
@@ -112,11 +112,13 @@ def filter_bank(
                 f"min_auc needs a held-out AUC, which {quoted(without)} has not (text and imported "
                 "concepts have none): drop them, or filter before merging"
             )
-        weak = [name for name in staying if bank.stats[name]["auc"] < min_auc]
+        aucs = {name: bank.stats[name]["auc"] for name in staying}
         notes += [
-            f"{n!r} dropped: held-out AUC {bank.stats[n]['auc']:.3f} < {min_auc}" for n in weak
+            f"{name!r} dropped: held-out AUC {auc:.3f} < {min_auc}"
+            for name, auc in aucs.items()
+            if auc < min_auc
         ]
-        staying = [name for name in staying if name not in set(weak)]
+        staying = [name for name in staying if aucs[name] >= min_auc]
     if max_cosine is not None:
         staying, dropped = _without_near_copies(bank, staying, max_cosine)
         notes += dropped

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import json
 import re
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,16 +92,13 @@ def _clean(lines: list[str], where: str, notes: list[str]) -> list[str]:
     stripped = [line.strip() for line in lines]
     kept = list(dict.fromkeys(word for word in stripped if word))
     blanks = sum(not word for word in stripped)
-    repeated = [word for word in kept if stripped.count(word) > 1] if _repeats(stripped) else []
+    times = Counter(stripped)
+    repeated = [word for word in kept if times[word] > 1]
     if blanks:
         notes.append(f"{where}: {blanks} blank line(s) or word(s) dropped")
     if repeated:
         notes.append(f"{where}: repeated words kept once: {quoted(repeated)}")
     return kept
-
-
-def _repeats(words: list[str]) -> bool:
-    return len(set(words)) < len(words)
 
 
 def _not_empty(file: Path, found: ConceptWords) -> ConceptWords:

@@ -125,8 +125,7 @@ def _one_of_each(order: list[int], labels: np.ndarray) -> list[int]:
     first: dict[Any, int] = {}
     for i in order:
         first.setdefault(str(labels[i]), i)
-    front = list(first.values())
-    return front + [i for i in order if i not in set(front)]
+    return list(dict.fromkeys([*first.values(), *order]))
 
 
 def _sample(
