@@ -88,6 +88,7 @@ def cav(
             acts,
             seed=common.seed,
             batch_size=choice.batch_size,
+            skip_unreadable=choice.skip_unreadable,
             progress=progress,
         )
     return _saved(bank, notes, out, common)

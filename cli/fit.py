@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pcbm.cli.inputs import activations, backbone_for, load_chosen, marks_test, read
+from pcbm.cli.inputs import activations, backbone_for, load_chosen, marks_test, read, split_part
 from pcbm.cli.options import BackboneChoice, Common
 from pcbm.cli.output import Block, Line, Result, Table, warning_lines
 from pcbm.cli.progress import stages
@@ -93,13 +93,6 @@ def fit(
 
     if concepts_per_class is not None and lam is not None:
         raise InputError("--concepts-per-class and --lam both choose the path point: give one")
-    refuse_existing(out, force=force)
-    rows, held_out = read(data, common), None if test is None else read(test, common)
-    check_one_test_set(rows, held_out, test_size)
-    test_size = TEST_SIZE if test_size is None else test_size
-    train, tested, bank = prepare(
-        rows, held_out, concepts, choice, common, task=task, test_size=test_size, template=template
-    )
     settings = FitSettings(
         projection=projection,
         concepts_per_class=concepts_per_class,
@@ -109,6 +102,13 @@ def fit(
         task=task,
         seed=common.seed,
         control_repeats=control_repeats,
+    )
+    refuse_existing(out, force=force)
+    rows, held_out = read(data, common), None if test is None else read(test, common)
+    check_one_test_set(rows, held_out, test_size)
+    test_size = TEST_SIZE if test_size is None else test_size
+    train, tested, bank = prepare(
+        rows, held_out, concepts, choice, common, task=task, test_size=test_size, template=template
     )
     source = {
         "source": data,
@@ -120,7 +120,11 @@ def fit(
     with stages(quiet=common.quiet) as progress:
         run = fit_run(train, tested, bank, settings, data=source, progress=progress)
     save_run(run, out, force=force)
-    document = {**run.metrics, "skipped": list(train.skipped), "notes": bank.notes}
+    document = {
+        **run.metrics,
+        "skipped": list(dict.fromkeys([*train.skipped, *tested.skipped])),
+        "notes": bank.notes,
+    }
     return Result(document, lambda: _view(run))
 
 
@@ -175,6 +179,7 @@ def prepare(
                 templates=template,
                 seed=common.seed,
                 batch_size=choice.batch_size,
+                skip_unreadable=choice.skip_unreadable,
                 progress=progress,
             )
         for note in notes:
@@ -217,7 +222,7 @@ def _parts(
     if held_out is not None:
         tested = activations(held_out, backbone, choice, common)
         check_same_backbone(acts.record, tested.record, f"the test data {held_out.source}")
-        return acts, tested
+        return acts, tested.take(split_part(tested, None, default_test=True)[0])
     labels = resolve_task(acts.y, task, label_names=acts.label_names)
     train, test = split_rows(labels, acts.split, test_size, common.seed)
     return acts.take(train), acts.take(test)

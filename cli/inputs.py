@@ -109,9 +109,11 @@ def activations(
     for note in acts.notes:
         if note not in data.notes:
             common.note(note)
+    if backbone is None or data.kind == "array":
+        return acts
     # The cache may know the same weights under another name or path; this run's are the ones to
     # record, because later commands load them from there.
-    return acts if backbone is None else replace(acts, record=backbone.record)
+    return replace(acts, record=backbone.record)
 
 
 def marks_test(data: ActivationSet | Dataset) -> bool:
@@ -154,6 +156,8 @@ def activations_like(
     run: Any, run_folder: Path, data: Dataset, choice: BackboneChoice, common: Common
 ) -> ActivationSet:
     """Return the activations of DATA under a run's backbone; their width must be the model's."""
+    if data.kind == "array" and choice.spec not in (None, NONE):
+        common.note(f"--backbone was not needed: {data.source} holds activations already")
     record = run.config["backbone"]
     backbone = backbone_for(data, choice, record, common)
     acts = activations(data, backbone, choice, common)

@@ -19,6 +19,7 @@ from pcbm.activations.dataset import Dataset
 from pcbm.activations.embed import embed
 from pcbm.activations.extract import BATCH_SIZE, Progress, check_inputs, extract, labelled
 from pcbm.activations.store import Manifest, open_store
+from pcbm.backbones import check_same_backbone
 from pcbm.errors import InputError
 from pcbm.files import sha256_json
 
@@ -117,6 +118,7 @@ def _given(data: Dataset, backbone: Backbone | None) -> ActivationSet:
             f"{data.source} holds activations of {acts.dim} columns, the backbone {backbone.spec} "
             f"gives {backbone.dim}: give the backbone, layer and pooling that made them"
         )
+    check_same_backbone(backbone.record, acts.record, f"the store {data.source}")
     return acts
 
 

@@ -10,7 +10,6 @@ import numpy as np
 from pcbm.errors import InputError, near
 
 SPLITS = {"train": "train", "test": "test", "val": "val", "valid": "val", "validation": "val"}
-ALIASES = {"ids": "id", "label": "y"}
 
 
 def as_texts(values: Sequence[Any] | np.ndarray, name: str, source: str) -> np.ndarray:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,9 @@ def test_activations_pass_through_and_must_fit_the_backbone(letters: Any, tmp_pa
         activations_for(read_data(tmp_path / "b.npz"), letters)
     with pytest.raises(InputError, match="holds texts, not activations: name a --backbone"):
         activations_for(texts(tmp_path / "d"), None)
+    other = replace(data, record={"spec": "digits", "fingerprint": "digits-1"})
+    with pytest.raises(InputError, match=r"digits-1 of digits, expected letters-1 of letters"):
+        activations_for(other, letters)
 
 
 def test_the_cache_lies_where_the_variable_says_else_where_the_platform_says(

@@ -185,6 +185,33 @@ class TestRefusals:
         assert done.document["skipped"] == ["sky/99.png"]
         assert "1 unreadable" in done.err
 
+    def test_an_example_that_is_no_image(
+        self, pcbm: Any, pictures: Path, backbone: str, tmp_path: Path
+    ) -> None:
+        examples = tmp_path / "examples"
+        shutil.copytree(pictures / "examples", examples)
+        (examples / "blue" / "99.png").write_text("no picture")
+        out = tmp_path / "b.safetensors"
+        common = ("bank", "cav", examples, "--backbone", backbone, "--out", out)
+        line = pcbm(*common).refused()
+        assert "blue/99.png" in line
+        assert "--skip-unreadable" in line
+        assert not out.exists()
+        done = pcbm(*common, "--skip-unreadable", "--json")
+        assert (done.code, done.document["n_concepts"]) == (0, 2)
+        assert "1 unreadable" in done.err
+
+    def test_test_activations_of_another_backbone(
+        self, pcbm: Any, pictures: Path, backbone: str, tmp_path: Path
+    ) -> None:
+        store = tmp_path / "acts"
+        other = f"python:{pictures / 'slow.py'}:means"
+        assert pcbm("embed", pictures / "data", "--backbone", other, "--out", store).code == 0
+        common = ("--backbone", backbone, "--concepts", pictures / "examples", "--test", store)
+        line = self.refused(pcbm, tmp_path, "fit", pictures / "data", *common, "--quiet")
+        assert "acts belongs to another backbone" in line
+        assert "they differ in python file" in line
+
     def test_a_manifest_that_names_a_missing_image(
         self, pcbm: Any, pictures: Path, backbone: str, tmp_path: Path
     ) -> None:
