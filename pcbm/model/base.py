@@ -20,16 +20,6 @@ if TYPE_CHECKING:
     from pcbm.concepts import ConceptBank
 
 
-def check_dimensions(dim: int, bank: ConceptBank) -> None:
-    """Raise InputError when activations of ``dim`` columns do not fit a bank."""
-    expected = bank.vectors.shape[1]
-    if dim != expected:
-        raise InputError(
-            f"the activations have {dim} columns but the bank's concepts live in {expected} "
-            "dimensions: use the backbone, layer and pooling that the bank was made with"
-        )
-
-
 class ConceptModel(TransformerMixin):
     """Projection, head and residual of a fitted model, and what can be read from them.
 
@@ -60,7 +50,6 @@ class ConceptModel(TransformerMixin):
                 [f"x{j}" for j in range(X.shape[1])] if names is None else [str(n) for n in names]
             )
             return X
-        check_dimensions(X.shape[1], self.bank)
         self.projection_ = fit_projection(X, self.bank, self.projection)
         self.concept_names_ = list(self.bank.names)
         return self.projection_.transform(X)

@@ -121,7 +121,10 @@ def random_bank(bank: ConceptBank | None, dim: int, rng: np.random.Generator) ->
     """Return as many random directions as the bank has concepts, Gaussian in activation space."""
     count = dim if bank is None else len(bank)
     names = [f"random {j + 1}" for j in range(count)]
-    return ConceptBank(names, rng.standard_normal((count, dim)), source="random")
+    # Random directions lie around zero: that is their mean for the projection "centred".
+    return ConceptBank(
+        names, rng.standard_normal((count, dim)), source="random", text_mean=np.zeros(dim)
+    )
 
 
 def random_banks(
@@ -159,8 +162,7 @@ def random_banks(
         NEC of the named model.
     task, family : str
     projection : str
-        As for the named bank; ``centred`` random directions have no text side and use margin
-        on centred activations, which is the same head.
+        As for the named bank.
     l1_ratio, n_lams, lam_min_ratio, tol
         As in `pcbm.heads.elastic_net_path`.
     repeats, seed : int
@@ -171,12 +173,11 @@ def random_banks(
     RandomBanks
     """
     rng = np.random.default_rng(seed)
-    kind = "margin" if projection == "centred" else projection
     spread = float(np.var(test.y)) if task == "regression" else None
     rows = np.empty((repeats, len(test)))
     for r in range(repeats):
         directions = random_bank(bank, train.X.shape[1], rng)
-        fitted = fit_projection(train.X, directions, kind)
+        fitted = fit_projection(train.X, directions, projection)
         scores = fitted.transform(train.X)
         mean, scale = standardise(scores)
         path = elastic_net_path(

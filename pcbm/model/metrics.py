@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-TASKS = ("binary", "multiclass", "multilabel", "regression")
-
 
 def row_scores(
     y: np.ndarray, predicted: np.ndarray, task: str, spread: float | None = None
@@ -116,10 +114,12 @@ def _groups(
 ) -> dict[str, Any]:
     if group is None:
         return {"per_group": None, "worst_group": None, "worst_group_name": None}
-    rows = {}
-    for label in np.unique(group):
-        inside = values[group == label]
-        rows[str(label)] = {"n": len(inside), name: float(show(inside.mean()))}
+    labels, place, sizes = np.unique(group, return_inverse=True, return_counts=True)
+    means = np.bincount(place, weights=values) / sizes
+    rows = {
+        str(label): {"n": int(n), name: float(show(mean))}
+        for label, n, mean in zip(labels, sizes, means, strict=True)
+    }
     key = worst(rows, key=lambda label: rows[label][name])
     return {"per_group": rows, "worst_group": rows[key][name], "worst_group_name": key}
 

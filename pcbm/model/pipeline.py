@@ -11,11 +11,11 @@ import numpy as np
 from sklearn.base import clone
 
 from pcbm.activations import ActivationSet, Labels, resolve_task
+from pcbm.activations.labels import TASKS
 from pcbm.backbones import check_same_backbone
 from pcbm.concepts import ConceptBank
-from pcbm.errors import InputError
+from pcbm.errors import InputError, near
 from pcbm.heads import Validation, standardise, validated_lam
-from pcbm.model.base import check_dimensions
 from pcbm.model.cbm import PostHocCBM, PostHocCBMRegressor
 from pcbm.model.controls import (
     RandomBanks,
@@ -27,7 +27,8 @@ from pcbm.model.controls import (
 )
 from pcbm.model.metrics import evaluate, headline, row_scores
 from pcbm.model.run import Run, describe, task_of
-from pcbm.projection import fit_projection
+from pcbm.projection import PROJECTIONS, fit_projection
+from pcbm.residual import RESIDUALS
 
 Progress = Callable[[str, int, int], None]
 
@@ -50,6 +51,18 @@ class FitSettings:
     seed: int = 0
     control_repeats: int = 20
     control_rows: int = 20_000
+
+    def __post_init__(self) -> None:
+        # A misspelt name must show before a backbone runs for hours, not after.
+        choices = {
+            "projection": PROJECTIONS,
+            "residual": RESIDUALS,
+            "task": ("auto", *TASKS),
+        }
+        for name, known in choices.items():
+            given = getattr(self, name)
+            if given not in known:
+                raise InputError(f"{name} {given!r} is unknown: {near(str(given), known)}")
 
 
 def fit_run(
@@ -164,6 +177,12 @@ def _labelled(
             f"the training activations have {parts[0].X.shape[1]} columns and the test ones "
             f"{parts[1].X.shape[1]}: use the same backbone, layer and pooling for both"
         )
+    for part, name in zip(parts, ("training", "test"), strict=True):
+        if labels.task == "regression" and np.ptp(part.y) == 0:
+            raise InputError(
+                f"the {len(part)} {name} row(s) all have the label {part.y[0]:g}, so that R2 "
+                "cannot be measured: give rows with different labels"
+            )
     return labels, *parts
 
 
@@ -196,7 +215,6 @@ def _validate(
     """Score a path on held-out training rows; its 1-standard-error point is the default."""
     scores = train.X
     if bank is not None:
-        check_dimensions(train.X.shape[1], bank)
         scores = fit_projection(train.X, bank, settings.projection).transform(train.X)
     mean, scale = standardise(scores)
     families = {"regression": "gaussian", "multilabel": "multilabel", "binary": "binomial"}
@@ -213,7 +231,10 @@ def _validate(
 def _train_and_test(
     model: Any, train: Sample, evaluation: dict[str, Any], task: str
 ) -> dict[str, Any]:
-    own = evaluate_model(model, train.X, train.y)
+    predicted = model.predict(train.X)
+    own = {"accuracy": headline(train.y, predicted, task)}
+    if task == "regression":
+        own = evaluate(train.y, predicted, None, None, task)
     names = ("r2", "rmse") if task == "regression" else ("accuracy",)
     return {name: {"train": own[name], "test": evaluation[name]} for name in names}
 

@@ -6,13 +6,13 @@ import csv
 import io
 import platform
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pcbm._version import __version__
+from pcbm.backbones.record import library_versions
 from pcbm.files import new_folder, save_tensors, to_json, write_text
 from pcbm.heads import Path as LambdaPath
 from pcbm.heads import SparseLinearHead
@@ -117,7 +117,7 @@ def describe(
         "fingerprint": None if backbone is None else backbone.get("fingerprint"),
         "data": data,
         "settings": settings or {k: v for k, v in model.get_params().items() if k != "bank"},
-        "versions": {"python": platform.python_version(), **{p: version(p) for p in PACKAGES}},
+        "versions": {"python": platform.python_version(), **library_versions(*PACKAGES)},
     }
 
 

@@ -15,6 +15,7 @@ from pcbm.model.controls import (
     random_banks,
 )
 from pcbm.model.metrics import row_scores
+from pcbm.projection import fit_projection
 
 
 @pytest.fixture
@@ -125,3 +126,13 @@ def test_regression_is_compared_in_r2():
     )  # fmt: skip
     assert result.named == pytest.approx(model.score(test.X, test.y))
     assert result.beaten
+
+
+@pytest.mark.parametrize("projection", ["cosine", "centred"])
+def test_random_directions_go_the_way_of_the_named_ones(parts, projection):
+    train, _ = parts
+    bank = random_bank(None, 64, np.random.default_rng(0))
+    fitted = fit_projection(train.X, bank, projection)
+    long = fitted.transform(train.X)
+    np.testing.assert_allclose(fitted.transform(7 * train.X), long)
+    assert np.abs(long).max() <= 1

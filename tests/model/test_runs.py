@@ -1,5 +1,6 @@
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -232,6 +233,23 @@ def test_a_single_class_in_new_data_is_fine(run):
     result = evaluate(y, model.predict(bees.X), model.predict_proba(bees.X), model.classes_, "x")
     assert result["per_class"]["bee"]["n"] == len(bees)
     assert result["auc"] is None
+
+
+@pytest.mark.parametrize("part", ["training", "test"])
+def test_equal_numbers_as_labels_are_refused(bank, part):
+    train, test = halves(activations(y=np.linspace(0.5, 3.25, 300)))
+    if part == "training":
+        train = replace(train, y=np.full(len(train), 0.5))
+    else:
+        test = test.take([7])
+    with pytest.raises(InputError, match=f"{part} row.*cannot be measured: give rows with diff"):
+        fit_run(train, test, bank, FitSettings(task="regression", control_repeats=0))
+
+
+@pytest.mark.parametrize("name", ["projection", "residual", "task"])
+def test_a_misspelt_choice_is_refused_before_anything_runs(name):
+    with pytest.raises(InputError, match=f"{name} 'line' is unknown: "):
+        FitSettings(**{name: "line"})
 
 
 @pytest.mark.parametrize("damage", ["absent", "no run", "no model", "text", "version"])
