@@ -10,6 +10,8 @@ import numpy as np
 from pcbm.errors import InputError
 from pcbm.model.contributions import Contributions
 
+BLOCK_ROWS = 1024  # each takes several arrays of rows x concepts
+
 
 def explain_samples(
     model: Any, X: Any, ids: Sequence[Any] | None = None, *, top: int | None = None
@@ -38,21 +40,23 @@ def explain_samples(
     names = [str(i) for i in range(n)] if ids is None else [str(name) for name in ids]
     if len(names) != n:
         raise InputError(f"there are {n} rows but {len(names)} ids: give one id a row")
-    if n == 0:
-        return []
-    classes = getattr(model.head_, "classes_", None)
-    return sample_records(
-        names,
-        model.explain(X),
-        scores=model.transform(X),
-        predicted=model.predict(X),
-        proba=None if classes is None else model.predict_proba(X),
-        concept_names=list(model.concept_names_),
-        classes=None if classes is None else [str(name) for name in classes],
-        family=model.head_.family_,
-        has_residual=getattr(model, "residual_", None) is not None,
-        top=top,
-    )
+    classes = getattr(model, "classes_", None)
+    records = []
+    for start in range(0, n, BLOCK_ROWS):
+        block = X[start : start + BLOCK_ROWS]
+        records += sample_records(
+            names[start : start + BLOCK_ROWS],
+            model.explain(block),
+            scores=model.transform(block),
+            predicted=model.predict(block),
+            proba=None if classes is None else model.predict_proba(block),
+            concept_names=list(model.concept_names_),
+            classes=None if classes is None else [str(name) for name in classes],
+            family=model.head_.family_,
+            has_residual=model.residual_ is not None,
+            top=top,
+        )
+    return records
 
 
 def sample_records(

@@ -7,9 +7,10 @@ import json
 import numpy as np
 import pytest
 
+from pcbm import ActivationSet
 from pcbm.errors import InputError
 from pcbm.explain import explain_samples
-from pcbm.model import PostHocCBM, PostHocCBMRegressor
+from pcbm.model import FitSettings, PostHocCBM, PostHocCBMRegressor, fit_run
 
 
 def draw(n_classes: int, seed: int = 0, n: int = 200) -> tuple[np.ndarray, np.ndarray]:
@@ -143,3 +144,30 @@ def test_no_rows_give_no_records(softmax_model: PostHocCBM) -> None:
 def test_wrong_options_are_one_line(softmax_model: PostHocCBM, options: dict, message: str) -> None:
     with pytest.raises(InputError, match=message):
         explain_samples(softmax_model, draw(4, n=2)[0], **options)
+
+
+def test_many_rows_are_explained_as_if_each_were_alone(
+    monkeypatch: pytest.MonkeyPatch, softmax_model: PostHocCBM
+) -> None:
+    X, _ = draw(4, seed=5, n=11)
+    whole = explain_samples(softmax_model, X)
+    monkeypatch.setattr("pcbm.explain.samples.BLOCK_ROWS", 4)
+    parts = explain_samples(softmax_model, X)
+    assert [record["id"] for record in parts] == [str(i) for i in range(11)]
+    for one, other in zip(whole, parts, strict=True):
+        assert one["label"] == other["label"]
+        assert one["margin"] == pytest.approx(other["margin"], abs=1e-12)
+
+
+def test_labels_have_their_names_before_a_multilabel_run_is_saved() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(120, 4))
+    names = ["fur", "wings"]
+    acts = ActivationSet(
+        X, np.arange(120).astype(str), (X[:, :2] > 0).astype(int), label_names=names
+    )
+    settings = FitSettings(lam=0.01, control_repeats=0)
+    run = fit_run(acts.take(np.arange(80)), acts.take(np.arange(80, 120)), None, settings)
+    records = explain_samples(run.model, X[:20])
+    assert {name for record in records for name in record["label"]} == set(names)
+    assert set(records[0]["proba"]) == set(names)
