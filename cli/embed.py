@@ -116,7 +116,7 @@ def _document(out: Path, stores: list[dict[str, Any]]) -> dict[str, Any]:
 def _view(stores: list[dict[str, Any]]) -> list[Line | Table]:
     blocks: list[Line | Table] = []
     for store in stores:
-        how = "all of them from the cache" if store["cached"] else f"in {store['seconds']:.1f} s"
+        how = "all there already" if store["cached"] else f"in {store['seconds']:.1f} s"
         blocks.append(Line(f"{store['out']}: {store['n']:,} rows of {store['dim']} numbers, {how}"))
         blocks.append(Line(f"fingerprint {store['fingerprint']}"))
         if store["skipped"]:

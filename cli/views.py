@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from heapq import nlargest
 from typing import Any
 
 from pcbm.cli.output import Block, Line, Table
@@ -48,13 +49,15 @@ def weights_table(model: Any, rows: Sequence[str], classes: Sequence[str] | None
     A binary head has one row; the table says which class its positive side is.
     """
     lines = []
-    for name, coef in zip(rows, model.coef_, strict=True):
-        order = sorted(range(len(coef)), key=lambda j: -abs(coef[j]))
-        strong = [j for j in order[:SHOWN_WEIGHTS] if coef[j] != 0]
+    for name, coef in zip(rows[:SHOWN_CLASSES], model.coef_[:SHOWN_CLASSES], strict=True):
+        largest = nlargest(SHOWN_WEIGHTS, range(len(coef)), key=lambda j: abs(coef[j]))
+        strong = [j for j in largest if coef[j] != 0]
         used = int((coef != 0).sum())
         text = ", ".join(f"{model.concept_names_[j]} {coef[j]:+.2f}" for j in strong)
         lines.append((name, used, text or "none"))
     title = "Largest weights (per standard deviation of the concept's score)"
     if classes is not None and len(classes) == 2 and len(rows) == 1:
         title += f"; positive argues for {classes[1]}, negative for {classes[0]}"
-    return Table(("for", "concepts", "weights"), lines[:SHOWN_CLASSES], title)
+    if len(rows) > SHOWN_CLASSES:
+        title += f"; the first {SHOWN_CLASSES} of {len(rows)} classes, weights.csv has all"
+    return Table(("for", "concepts", "weights"), lines, title)

@@ -58,9 +58,10 @@ def fit_residual(
     fitted = _loss(coded[rows], family, weight[rows], len(offset))
     judged = _loss(coded[held], family, weight[held], len(offset))
     theta, losses = None, []
+    Z_rows, Z_held = Z[rows], Z[held]
     for decay in WEIGHT_DECAYS:
-        theta = ridge_on_offset(Z[rows], fitted, offset[:, rows], decay, theta)
-        eta = offset[:, held] + theta[:, :-1] @ Z[held].T + theta[:, -1:]
+        theta = ridge_on_offset(Z_rows, fitted, offset[:, rows], decay, theta)
+        eta = offset[:, held] + theta[:, :-1] @ Z_held.T + theta[:, -1:]
         losses.append(judged.evaluate(eta).value)
     best = WEIGHT_DECAYS[int(np.argmin(losses))]
     every = _loss(coded, family, weight, len(offset))
