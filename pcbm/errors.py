@@ -6,9 +6,13 @@ Every message is one line: what was given, what was expected, what to do.
 from __future__ import annotations
 
 import importlib
+from bisect import bisect
 from collections.abc import Iterable
 from difflib import get_close_matches
 from types import ModuleType
+
+
+COMPARED = 2_000  # names that are compared letter by letter; more would take minutes
 
 
 class InputError(ValueError):
@@ -29,11 +33,23 @@ def near(name: str, options: Iterable[str], *, limit: int = 3) -> str:
     """
     known = sorted(set(options))
     folded = {option.casefold(): option for option in known}
-    close = get_close_matches(name.casefold(), folded, n=limit, cutoff=0.6)
+    alike = folded if len(folded) <= COMPARED else _alike(name.casefold(), folded)
+    close = get_close_matches(name.casefold(), alike, n=limit, cutoff=0.6)
     if close:
         return "did you mean " + " or ".join(repr(folded[c]) for c in close) + "?"
     shown = ", ".join(known[:10]) + (f", ... ({len(known)} in all)" if len(known) > 10 else "")
     return f"known: {shown}" if known else "there are none"
+
+
+def _alike(name: str, options: Iterable[str]) -> list[str]:
+    """Return the options that begin or end most like a name: among ids all are too many."""
+    found: dict[str, None] = {}
+    for step in (1, -1):
+        ordered = sorted(option[::step] for option in options)
+        at = bisect(ordered, name[::step])
+        nearby = ordered[max(at - COMPARED // 4, 0) : at + COMPARED // 4]
+        found |= dict.fromkeys(option[::step] for option in nearby)
+    return list(found)
 
 
 def need(module: str, extra: str) -> ModuleType:

@@ -84,28 +84,49 @@ def _umask() -> int:
 
 
 def refuse_existing(path: Path, *, force: bool) -> None:
-    """Raise InputError when an output exists already and ``force`` was not given."""
+    """Raise InputError when an output cannot be written, before any time is spent on it.
+
+    It exists already and ``force`` was not given, it holds the current folder, or the folder it
+    would lie in is a file or cannot be written to.
+    """
     if path.exists() and not force:
         raise InputError(f"the output {path} exists already: choose another --out, or add --force")
+    here = Path.cwd()
+    if path.resolve() in (here, *here.parents):
+        raise InputError(f"the output {path} holds the current folder: choose another --out")
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        reason = "cannot be written to" if above.is_dir() else "is a file"
+        raise InputError(
+            f"the output {path} cannot be made, because {above} {reason}: choose another --out"
+        )
 
 
 @contextmanager
 def new_folder(path: Path, *, force: bool = False) -> Iterator[Path]:
-    """Yield a temporary sibling folder that takes the place of ``path`` only on success."""
+    """Yield a temporary sibling folder that takes the place of ``path`` only on success.
+
+    What was there is renamed before it is removed, so that no kill leaves a half of either.
+    """
     refuse_existing(path, force=force)
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp"))
+    old = draft.with_suffix(".old")
     try:
         draft.chmod(0o777 & ~_umask())
         yield draft
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        elif path.exists():
-            path.unlink()
+        if path.exists():
+            path.replace(old)
         draft.replace(path)
     except BaseException:
+        if old.exists():
+            old.replace(path)
         shutil.rmtree(draft, ignore_errors=True)
         raise
+    if old.is_dir() and not old.is_symlink():
+        shutil.rmtree(old)
+    else:
+        old.unlink(missing_ok=True)
 
 
 def save_tensors(path: Path, tensors: Mapping[str, np.ndarray], metadata: Any) -> None:

@@ -40,13 +40,12 @@ class View:
         ]
 
     def __repr__(self) -> str:
-        rows = self.data()
-        lines = []
-        for name in row_names(self.run.model):
-            own = [row for row in rows if row["class"] == name][:STRONGEST]
-            words = ", ".join(f"{row['concept']} {row['coef']:+.2f}" for row in own)
-            lines.append(f"{name}: {words or 'no concepts'}")
-        return "\n".join(lines)
+        words: dict[str, list[str]] = {name: [] for name in row_names(self.run.model)}
+        for row in self.data():
+            words[row["class"]].append(f"{row['concept']} {row['coef']:+.2f}")
+        return "\n".join(
+            f"{name}: {', '.join(own[:STRONGEST]) or 'no concepts'}" for name, own in words.items()
+        )
 
     def _repr_html_(self) -> str:
         """Return the report in a frame of its own, so that its style stays inside."""
