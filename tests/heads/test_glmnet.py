@@ -12,7 +12,7 @@ from pcbm.heads import elastic_net_path, kkt_violation, lam_max, objective
 GOLDEN = Path(__file__).parent / "golden"
 CASES = ("plain", "weighted", "offset", "all")
 FAMILIES = ("multinomial", "grouped", "binomial", "gaussian")
-ATOL = 5e-5  # glmnet stops on a change of the objective, here up to 3e-5 from the optimum
+ATOL = 1e-4  # glmnet stops on a change of the objective, here up to 7e-5 from the optimum
 
 
 def columns(table, prefix):
