@@ -15,6 +15,7 @@ from pcbm.heads.penalties import Penalty
 from pcbm.heads.problem import Point, Problem
 from pcbm.heads.screen import Screen
 from pcbm.heads.solver import Outcome
+from pcbm.heads.threads import threads_for
 
 Array = NDArray[np.float64]
 
@@ -145,26 +146,27 @@ def elastic_net_path(
     """
     problem, classes = check_problem(Z, y, family, sample_weight, offset, free)
     factor = check_fixed(problem, l1_ratio, tol, penalty_factor)
-    null = null_point(problem, factor)
     grouped = family == "grouped"
-    if lams is None:
-        top = lam_max_of(null, l1_ratio, factor, grouped=grouped)
-        strengths = top * np.exp(np.linspace(0, np.log(lam_min_ratio), n_lams))
-    else:
-        strengths = np.asarray(lams, float)
-    point = null
-    if start is not None:
-        point = problem.at(np.asarray(start[0], float), np.asarray(start[1], float))
-    screen = Screen(problem, grouped=grouped)
     outcomes, penalties = [], []
-    for lam in strengths:
-        penalty = Penalty.elastic_net(lam, l1_ratio, factor, problem.free, grouped=grouped)
-        outcome = screen.solve(point, penalty, tol * lam, max_iter)
-        if not outcome.converged:
-            _warn(lam, outcome, tol)
-        point = outcome.point
-        outcomes.append(outcome)
-        penalties.append(penalty)
+    with threads_for(len(problem.datafit.weights), *problem.shape):
+        null = null_point(problem, factor)
+        if lams is None:
+            top = lam_max_of(null, l1_ratio, factor, grouped=grouped)
+            strengths = top * np.exp(np.linspace(0, np.log(lam_min_ratio), n_lams))
+        else:
+            strengths = np.asarray(lams, float)
+        point = null
+        if start is not None:
+            point = problem.at(np.asarray(start[0], float), np.asarray(start[1], float))
+        screen = Screen(problem, grouped=grouped)
+        for lam in strengths:
+            penalty = Penalty.elastic_net(lam, l1_ratio, factor, problem.free, grouped=grouped)
+            outcome = screen.solve(point, penalty, tol * lam, max_iter)
+            if not outcome.converged:
+                _warn(lam, outcome, tol)
+            point = outcome.point
+            outcomes.append(outcome)
+            penalties.append(penalty)
     return _collect(strengths, outcomes, penalties, null, family, classes)
 
 
