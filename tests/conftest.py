@@ -11,13 +11,17 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def pytest_configure() -> None:
+    """Keep tests off the network, before any library reads this variable."""
+    os.environ["HF_HUB_OFFLINE"] = "1"
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Keep the user's cache out of the tests, and the tests out of the user's cache."""
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PCBM_CACHE", str(folder))
-        patch.setenv("HF_HUB_OFFLINE", "1")
         yield folder
 
 

@@ -280,6 +280,6 @@ class TestRefusals:
         self, pcbm: Any, pictures: Path, tmp_path: Path
     ) -> None:
         common = ("fit", pictures / "data", "--concepts", pictures / "words.txt", "--backbone")
-        line = self.refused(pcbm, tmp_path, *common, "open_clip:RN50/openai")
-        assert "open_clip:RN50/openai" in line
+        line = self.refused(pcbm, tmp_path, *common, "open_clip:ViT-B-32/laion2b_s34b_b79k")
+        assert "open_clip:ViT-B-32/laion2b_s34b_b79k" in line
         assert "network" in line or "download" in line or "fetch" in line
