@@ -84,6 +84,7 @@ def tell_story(seed: int = 0, device: str = "auto", progress: Progress | None = 
     """
     tell = progress or (lambda stage, done, total: None)
     backbone = load_backbone(BACKBONE, device=device)
+    assert backbone is not None
     pictures = {
         part: pictures_dataset(demo_split(part, n, seed), f"demo:shapes ({part})")
         for part, n in SIZES.items()
@@ -104,7 +105,9 @@ def tell_story(seed: int = 0, device: str = "auto", progress: Progress | None = 
         plan = plan.zero(word)
     model, step = plan.step(run.model)
     found = {
-        part: evaluate_edit(run.model, model, acts[part].X, acts[part].y, acts[part].group)
+        part: evaluate_edit(
+            run.model, model, acts[part].X, np.asarray(acts[part].y), acts[part].group
+        )
         for part in ("test", "shifted")
     }
     joined = joined_evaluation({"in distribution": found["test"], "shifted": found["shifted"]})
@@ -156,7 +159,7 @@ def _along_the_path(model: PostHocCBM, acts: dict[str, ActivationSet]) -> list[d
             "nec": float(path.nec[i]),
             **{
                 f"{name} {when}": headline(
-                    rows[name].y, path_predictions(points, i, Z[name]), "multiclass"
+                    np.asarray(rows[name].y), path_predictions(points, i, Z[name]), "multiclass"
                 )
                 for name in rows
                 for when, points in (("before", path), ("after", zeroed))

@@ -220,6 +220,7 @@ def path_predictions(path: Path, point: int, Z: np.ndarray) -> np.ndarray:
         return logits[:, 0] if logits.shape[1] == 1 else logits
     if path.family == "multilabel":
         return (logits > 0).astype(int)
+    assert path.classes is not None
     if path.family == "binomial":
         return path.classes[(logits[:, 0] > 0).astype(int)]
     return path.classes[logits.argmax(axis=1)]

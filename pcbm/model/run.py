@@ -199,7 +199,7 @@ def model_state(model: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 def _path_state(path: LambdaPath) -> dict[str, np.ndarray]:
     """Return a path with its coefficients as the positions and values that are not zero."""
     where = np.nonzero(path.coefs)
-    state = {
+    state: dict[str, np.ndarray] = {
         "path.shape": np.array(path.coefs.shape, dtype=np.int64),
         "path.where": np.stack(where).astype(np.int32),
         "path.values": path.coefs[where],
