@@ -4,7 +4,7 @@ if __name__ != "pcbm.concepts":
     raise ImportError("this folder is the package 'pcbm.concepts': write  import pcbm.concepts")
 
 from pcbm.concepts.bank import ConceptBank
-from pcbm.concepts.cav import Cav, fit_cav, fit_cavs, held_out_rows
+from pcbm.concepts.cav import Cav, fit_cav, fit_cavs, held_out_examples
 from pcbm.concepts.combine import filter_bank, merge_banks
 from pcbm.concepts.folders import bank_from_folder
 from pcbm.concepts.labels import bank_from_csv
@@ -24,7 +24,7 @@ __all__ = [
     "filter_bank",
     "fit_cav",
     "fit_cavs",
-    "held_out_rows",
+    "held_out_examples",
     "merge_banks",
     "read_concepts",
     "resolve_concepts",

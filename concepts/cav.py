@@ -178,7 +178,7 @@ def fit_cav(
     return Cav(vector, intercept, stats, [about(name, doubt) for doubt in doubts])
 
 
-def held_out_rows(
+def held_out_examples(
     positives: ArrayLike, negatives: ArrayLike, *, held_out: float = HELD_OUT, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the rows that `fit_cav` holds out, to check its figures or look at its mistakes.

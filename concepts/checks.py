@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pcbm.errors import InputError
+from pcbm.errors import InputError, quoted
 from pcbm.files import to_json
 
 
@@ -82,15 +82,3 @@ def about(name: str, remark: str) -> str:
     "concept 'stripes': few examples"
     """
     return f"concept {name!r}: {remark}"
-
-
-def quoted(names: Sequence[str], limit: int = 5) -> str:
-    """Return up to ``limit`` quoted names for a message.
-
-    >>> quoted(["a", "b"])
-    "'a', 'b'"
-    >>> quoted(list("abcdefg"), limit=2)
-    "'a', 'b' and 5 more"
-    """
-    shown = ", ".join(repr(name) for name in names[:limit])
-    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"

@@ -9,9 +9,8 @@ import numpy as np
 
 from pcbm.backbones import check_same_backbone
 from pcbm.concepts.bank import ConceptBank
-from pcbm.concepts.checks import quoted
 from pcbm.concepts.similar import similar_pairs
-from pcbm.errors import InputError
+from pcbm.errors import InputError, quoted
 
 
 def merge_banks(banks: Sequence[ConceptBank]) -> ConceptBank:

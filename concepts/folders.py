@@ -13,7 +13,7 @@ from pcbm.activations.images import image_files
 from pcbm.concepts.bank import ConceptBank
 from pcbm.concepts.cav import HELD_OUT, fit_cavs
 from pcbm.errors import InputError
-from pcbm.files import sha256_file
+from pcbm.files import read_utf8, sha256_file
 
 if TYPE_CHECKING:
     from pcbm.backbones import Backbone
@@ -44,7 +44,7 @@ class _Inputs:
         files = [self.folder / name for name in ids]
         inputs: list[Path] | list[str] = files
         if self.kind == "text":
-            inputs = [_read_text(file) for file in files]
+            inputs = [read_utf8(file) for file in files]
         return Dataset(str(self.folder), self.kind, np.array(ids), inputs)  # type: ignore[arg-type]
 
 
@@ -173,10 +173,3 @@ def _draw(name: str, positives: dict[str, list[str]], seed: int, folder: Path) -
         )
     count = min(len(pool), NEGATIVES_PER_POSITIVE * len(own))
     return np.random.default_rng(seed).choice(pool, size=count, replace=False).tolist()
-
-
-def _read_text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise InputError(f"{file} is not UTF-8 text: save it as UTF-8") from None

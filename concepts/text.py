@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pcbm.concepts.checks import quoted
 from pcbm.concepts.similar import similar_pairs
-from pcbm.errors import InputError
+from pcbm.errors import InputError, quoted
 
 if TYPE_CHECKING:
     from pcbm.backbones import Backbone

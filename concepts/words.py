@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import json
 import re
 from collections import Counter
@@ -10,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pcbm.concepts.checks import quoted
-from pcbm.errors import InputError
+from pcbm.errors import InputError, quoted
+from pcbm.files import read_utf8
 
-_UTF16_32 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
 
@@ -42,7 +40,7 @@ def read_concepts(path: str | Path) -> ConceptWords:
         No such file, another encoding, no JSON of that form, or no words in it.
     """
     file = Path(path)
-    text = _read_utf8(file)
+    text = _text(file)
     if file.suffix.casefold() == ".json":
         return _from_json(file, text)
     notes: list[str] = []
@@ -109,23 +107,8 @@ def _not_empty(file: Path, found: ConceptWords) -> ConceptWords:
     return found
 
 
-def _read_utf8(file: Path) -> str:
-    try:
-        content = file.read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"{file} does not exist: check the path") from None
-    except IsADirectoryError:
-        raise InputError(f"{file} is a folder, expected a .txt or .json file of words") from None
-    if content.startswith(_UTF16_32):
-        raise InputError(f"{file} is UTF-16 or UTF-32 text: save it as UTF-8")
-    try:
-        text = content.decode("utf-8").removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        line = len(_LINE_END.findall(content[: error.start].decode("utf-8"))) + 1
-        raise InputError(
-            f"{file} is not UTF-8 text (line {line}, byte 0x{content[error.start]:02x}): save it "
-            "as UTF-8, for example with  iconv -f latin1 -t utf-8"
-        ) from None
+def _text(file: Path) -> str:
+    text = read_utf8(file)
     if "\0" in text:
         raise InputError(
             f"{file} is no text file (it holds NUL bytes): give one word a line in UTF-8"

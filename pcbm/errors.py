@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import importlib
 from bisect import bisect
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from types import ModuleType
-
 
 COMPARED = 2_000  # names that are compared letter by letter; more would take minutes
 
@@ -50,6 +49,18 @@ def _alike(name: str, options: Iterable[str]) -> list[str]:
         nearby = ordered[max(at - COMPARED // 4, 0) : at + COMPARED // 4]
         found |= dict.fromkeys(option[::step] for option in nearby)
     return list(found)
+
+
+def quoted(names: Sequence[str], limit: int = 5) -> str:
+    """Return up to ``limit`` quoted names for a message.
+
+    >>> quoted(["a", "b"])
+    "'a', 'b'"
+    >>> quoted(list("abcdefg"), limit=2)
+    "'a', 'b' and 5 more"
+    """
+    shown = ", ".join(repr(name) for name in names[:limit])
+    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"
 
 
 def need(module: str, extra: str) -> ModuleType:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -17,6 +19,8 @@ import numpy as np
 from pcbm.errors import InputError
 
 METADATA_KEY = "pcbm"
+_LINE_END = re.compile(r"\r\n|\n|\r")
+_UTF16_32 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 
 
 def sha256_file(path: Path) -> str:
@@ -54,6 +58,32 @@ def read_json(path: Path) -> Any:
         raise InputError(f"{path} does not exist: check the path") from None
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise InputError(f"{path} is not a JSON file ({error}): check the path") from None
+
+
+def read_utf8(path: Path) -> str:
+    """Return the text of a UTF-8 file without its byte order mark; line ends stay as they are.
+
+    Raises
+    ------
+    InputError
+        No such file, a folder, or another encoding; the line of the first wrong byte is named.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist: check the path") from None
+    except IsADirectoryError:
+        raise InputError(f"{path} is a folder, expected a file: check the path") from None
+    if content.startswith(_UTF16_32):
+        raise InputError(f"{path} is UTF-16 or UTF-32 text: save it as UTF-8")
+    try:
+        return content.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        line = len(_LINE_END.findall(content[: error.start].decode("utf-8"))) + 1
+        raise InputError(
+            f"{path} is not UTF-8 text (line {line}, byte 0x{content[error.start]:02x}): save it "
+            "as UTF-8, for example with  iconv -f latin1 -t utf-8"
+        ) from None
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -17,7 +17,7 @@ from pcbm.activations.activation_set import ActivationSet
 from pcbm.activations.dataset import Dataset, row_ids
 from pcbm.activations.images import UnreadableError, open_image
 from pcbm.activations.read import read_data
-from pcbm.errors import InputError
+from pcbm.errors import InputError, quoted
 
 if TYPE_CHECKING:
     from pcbm.backbones import Backbone
@@ -127,11 +127,10 @@ def check_inputs(data: Dataset, backbone: Backbone, *, skip_unreadable: bool) ->
     inputs = zip(data.ids.tolist(), data.inputs, strict=True)
     missing = [name for name, item in inputs if isinstance(item, Path) and not item.is_file()]
     if missing:
-        shown = ", ".join(repr(name) for name in missing[:SHOWN])
-        more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
         raise InputError(
-            f"{data.source} names {len(missing)} image(s) that do not exist: {shown}{more}: "
-            "correct the paths, or add --skip-unreadable to go on without them"
+            f"{data.source} names {len(missing)} image(s) that do not exist: "
+            f"{quoted(missing, SHOWN)}: correct the paths, or add --skip-unreadable to go on "
+            "without them"
         )
 
 

@@ -8,13 +8,12 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from pcbm.errors import InputError, near
+from pcbm.errors import InputError, near, quoted
 
 Task = Literal["binary", "multiclass", "multilabel", "regression"]
 TASKS: tuple[str, ...] = get_args(Task)
 SEPARATOR = ";"
 MANY_CLASSES = 20
-SHOWN = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +103,7 @@ def check_classes(labels: Labels, where: str = "the data") -> None:
         few = [str(c) for c, k in zip(labels.classes, with_it, strict=True) if min(k, n - k) < 2]
         if few:
             raise InputError(
-                f"{where} has fewer than two examples with or without the label {_listed(few)}: "
+                f"{where} has fewer than two examples with or without the label {quoted(few)}: "
                 "add examples or leave the label out"
             )
         return
@@ -117,7 +116,7 @@ def check_classes(labels: Labels, where: str = "the data") -> None:
     if few:
         hint = ", or give --task regression if the labels are quantities"
         raise InputError(
-            f"{where} has fewer than two examples of class {_listed(few)}: add examples or leave "
+            f"{where} has fewer than two examples of class {quoted(few)}: add examples or leave "
             f"the class out{hint if labels.y.dtype.kind in 'iuf' else ''}"
         )
 
@@ -272,8 +271,8 @@ def _columns(matrix: np.ndarray, names: np.ndarray, classes: np.ndarray | Sequen
     missing = [str(name) for name in classes if str(name) not in place]
     if missing or len(place) != len(list(classes)):
         raise InputError(
-            f"the labels are {_listed(list(place))}, the model's are "
-            f"{_listed([str(c) for c in classes])}: give the same labels"
+            f"the labels are {quoted(list(place))}, the model's are "
+            f"{quoted([str(c) for c in classes])}: give the same labels"
         )
     return matrix[:, [place[str(name)] for name in classes]]
 
@@ -313,8 +312,3 @@ def _matched(values: np.ndarray, classes: np.ndarray) -> np.ndarray:
             )
     index = np.array([place[str(name)] for name in distinct], dtype=np.int64)
     return classes[index[inverse]]
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(repr(name) for name in names[:SHOWN])
-    return shown + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")

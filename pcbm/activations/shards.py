@@ -8,10 +8,9 @@ from typing import Any, SupportsIndex
 
 import numpy as np
 
-from pcbm.errors import InputError
+from pcbm.errors import InputError, quoted
 
 CHUNK_ROWS = 65_536
-SHOWN = 5
 
 
 class ShardedArray:
@@ -109,9 +108,7 @@ def refuse_not_finite(X: np.ndarray | ShardedArray, ids: np.ndarray, source: str
         rows = np.flatnonzero(~np.isfinite(X[start : start + CHUNK_ROWS]).all(axis=1))
         bad.extend(str(name) for name in ids[start + rows])
     if bad:
-        shown = ", ".join(repr(name) for name in bad[:SHOWN])
-        more = f" and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
         raise InputError(
-            f"{source} has NaN or infinite activations in row(s) {shown}{more}: "
+            f"{source} has NaN or infinite activations in row(s) {quoted(bad)}: "
             "repair them or leave these rows out"
         )

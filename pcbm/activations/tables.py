@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pcbm.errors import InputError
+from pcbm.files import read_utf8
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-BOM = b"\xef\xbb\xbf"
 
 
 def read_csv(path: Path) -> pa.Table:
@@ -29,10 +28,10 @@ def read_csv(path: Path) -> pa.Table:
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
-    content = path.read_bytes().removeprefix(BOM)
-    if not content.strip():
+    text = read_utf8(path)
+    if not text.strip():
         raise InputError(f"{path} is empty: give a header and at least one row")
-    text = _decoded(path, content)
+    content = text.encode()
     names = _header(path, text)
     try:
         table = arrow_csv.read_csv(
@@ -66,17 +65,6 @@ def read_parquet(path: Path) -> pa.Table:
         reason = " ".join(str(error).split())[:160]
         raise InputError(f"{path} is not a parquet file ({reason}): check the path") from None
     return _stripped_names(path, table)
-
-
-def _decoded(path: Path, content: bytes) -> str:
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise InputError(
-            f"{path} is not UTF-8 text (line {line}, byte 0x{content[error.start]:02x}): "
-            "save it as UTF-8"
-        ) from None
 
 
 def _header(path: Path, text: str) -> list[str]:

@@ -76,7 +76,7 @@ def finite(value: float, where: str) -> float:
     return number
 
 
-def class_names(classes: str | Iterable[object] | None) -> tuple[str, ...] | None:
+def chosen_classes(classes: str | Iterable[object] | None) -> tuple[str, ...] | None:
     """Return class names as distinct strings in the given order; one string is one class."""
     if classes is None:
         return None

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pcbm.editing.edit import HOLD_AT, NUMBER_OF, Edit, class_names, concept_name, finite
+from pcbm.editing.edit import HOLD_AT, NUMBER_OF, Edit, chosen_classes, concept_name, finite
 from pcbm.editing.history import Step
 from pcbm.editing.steps import take_step
 from pcbm.errors import InputError, near
@@ -48,21 +48,21 @@ class EditPlan:
                 f"zero {concept!r}: a concept is held at 'mean' or 'boundary', "
                 f"not at {at!r}: choose one of the two"
             )
-        return self._with(Edit("zero", concept_name(concept), None, class_names(classes), at))
+        return self._with(Edit("zero", concept_name(concept), None, chosen_classes(classes), at))
 
     def scale(
         self, concept: str, factor: float, classes: str | Iterable[object] | None = None
     ) -> EditPlan:
         """Multiply a concept's coefficients by ``factor``."""
         number = finite(factor, f"scale {concept!r}")
-        return self._with(Edit("scale", concept_name(concept), number, class_names(classes)))
+        return self._with(Edit("scale", concept_name(concept), number, chosen_classes(classes)))
 
     def set(
         self, concept: str, value: float, classes: str | Iterable[object] | None = None
     ) -> EditPlan:
         """Set a concept's coefficients to ``value``, in the units of ``coef_``."""
         number = finite(value, f"set {concept!r}")
-        return self._with(Edit("set", concept_name(concept), number, class_names(classes)))
+        return self._with(Edit("set", concept_name(concept), number, chosen_classes(classes)))
 
     def signed(
         self, author: str | None = None, reason: str | None = None, date: str | None = None

@@ -76,7 +76,7 @@ def test_csv_labels_are_words_unless_they_have_fractions(
         ("", "is empty"),
         ("text,label\n", "holds no rows"),
         (b"text,label\ncaf\xe9,a\n", "is not UTF-8 text (line 2, byte 0xe9): save it as UTF-8"),
-        ("text,label\na,b".encode("utf-16"), "is not UTF-8 text (line 1, byte 0xff)"),
+        ("text,label\na,b".encode("utf-16"), "is UTF-16 or UTF-32 text: save it as UTF-8"),
         ("text;label\na;b\n", "is separated by semicolons: save it with commas"),
         ("text\tlabel\na\tb\n", "is separated by tabs"),
         ("text,label\na,b,c\n", "Expected 2 columns, got 3"),

@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from sklearn.svm import LinearSVC
 
-from pcbm.concepts import ConceptBank, fit_cav, held_out_rows
+from pcbm.concepts import ConceptBank, fit_cav, held_out_examples
 from pcbm.concepts.cav import PENALTIES
 from pcbm.errors import InputError
 
@@ -53,7 +53,7 @@ def test_reported_figures_are_those_of_rows_that_the_probe_never_saw() -> None:
     positives, negatives = clouds(TRUTH, 1.2, 150, seed=2)
     negatives = negatives[:90]
     cav = fit_cav(positives, negatives, seed=5)
-    kept_positive, kept_negative = held_out_rows(positives, negatives, seed=5)
+    kept_positive, kept_negative = held_out_examples(positives, negatives, seed=5)
     X = np.concatenate([positives[kept_positive], negatives[kept_negative]])
     y = np.repeat([1, 0], [len(kept_positive), len(kept_negative)])
     margins = (X @ cav.vector + cav.intercept) / np.linalg.norm(cav.vector)
@@ -70,7 +70,7 @@ def test_reported_figures_are_those_of_rows_that_the_probe_never_saw() -> None:
 def test_the_vector_is_the_stated_machine_on_the_training_rows_alone() -> None:
     positives, negatives = clouds(TRUTH, 1.0, 60, seed=3)
     cav = fit_cav(positives, negatives, seed=1)
-    kept = held_out_rows(positives, negatives, seed=1)
+    kept = held_out_examples(positives, negatives, seed=1)
     parts = [
         np.delete(side, rows, axis=0)
         for side, rows in zip((positives, negatives), kept, strict=True)
@@ -89,7 +89,7 @@ def test_the_vector_is_the_stated_machine_on_the_training_rows_alone() -> None:
 def test_changing_held_out_rows_does_not_change_the_vector() -> None:
     positives, negatives = clouds(TRUTH, 1.0, 60, seed=4)
     before = fit_cav(positives, negatives)
-    kept_positive, kept_negative = held_out_rows(positives, negatives)
+    kept_positive, kept_negative = held_out_examples(positives, negatives)
     rng = np.random.default_rng(0)
     positives, negatives = positives.copy(), negatives.copy()
     positives[kept_positive] = rng.standard_normal((len(kept_positive), 8)) * 5

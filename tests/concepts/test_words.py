@@ -88,5 +88,5 @@ def test_files_that_hold_no_words_are_refused(tmp_path, name, content, message) 
 def test_missing_files_and_folders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not exist: check the path"):
         read_concepts(tmp_path / "none.txt")
-    with pytest.raises(InputError, match=r"is a folder, expected a .txt or .json file"):
+    with pytest.raises(InputError, match=r"is a folder, expected a file"):
         read_concepts(tmp_path)
