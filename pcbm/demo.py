@@ -133,8 +133,8 @@ def tell_story(seed: int = 0, device: str = "auto", progress: Progress | None = 
 def save_story(story: Story, folder: Path, *, force: bool = False) -> None:
     """Write ``run/``, ``edited/`` and ``report.html`` into a folder, whole or not at all."""
     with new_folder(folder, force=force) as draft:
-        save_run(story.run, draft / "run")
-        save_run(story.edited, draft / "edited")
+        for name, run in (("run", story.run), ("edited", story.edited)):
+            save_run(run, draft / name, place=folder / name)
         write_text(draft / "report.html", story.report)
 
 

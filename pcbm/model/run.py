@@ -121,15 +121,24 @@ def describe(
     }
 
 
-def save_run(run: Run, folder: Path, *, force: bool = False) -> None:
+def save_run(run: Run, folder: Path, *, place: Path | None = None, force: bool = False) -> None:
     """Write a RUN folder, whole or not at all.
+
+    Parameters
+    ----------
+    run : Run
+    folder : Path
+    place : Path, optional
+        Where the folder will lie in the end, when it is written into a draft of a larger one.
+    force : bool
+        Replace an existing folder.
 
     Raises
     ------
     InputError
         The folder exists and ``force`` is false.
     """
-    run.metrics["run"] = folder.as_posix()
+    run.metrics["run"] = (place or folder).as_posix()
     with new_folder(folder, force=force) as draft:
         write_text(draft / CONFIG, to_json(run.config) + "\n")
         write_text(draft / METRICS, to_json(run.metrics) + "\n")

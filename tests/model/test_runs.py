@@ -281,6 +281,12 @@ def test_what_is_no_run_is_refused_in_one_line(run, tmp_path, damage):
     assert expected[damage] in str(error.value)
 
 
+def test_a_run_in_a_draft_records_where_it_will_lie(run, tmp_path):
+    save_run(run, tmp_path / "draft", place=tmp_path / "demo" / "run")
+    metrics = json.loads((tmp_path / "draft" / "metrics.json").read_text())
+    assert metrics["run"] == (tmp_path / "demo" / "run").as_posix()
+
+
 def test_an_existing_run_is_kept_unless_forced(run, tmp_path):
     save_run(run, tmp_path / "run")
     before = (tmp_path / "run" / "metrics.json").read_bytes()
