@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from elastic_net import FAMILIES, Objective
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from pcbm.heads import (
@@ -18,7 +18,9 @@ from pcbm.heads import (
     standardise,
 )
 
-few = settings(derandomize=True, max_examples=8, deadline=None, database=None)
+few = settings(
+    derandomize=True, max_examples=8, deadline=None, database=None, phases=[Phase.generate]
+)
 families = st.sampled_from(FAMILIES)
 seeds = st.integers(0, 10**6)
 CLOSE = {"atol": 1e-5, "rtol": 1e-5}
@@ -201,8 +203,9 @@ def test_duplicate_columns_under_a_lasso_are_optimal_and_worth_one(family):
         np.testing.assert_allclose(path.objective, single.objective, rtol=1e-6)
 
 
+@pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")
 @few
-@given(families, seeds, st.sampled_from([0.0, 1.0, 1e6]))
+@given(families, seeds, st.sampled_from([0.0, 1.0, 100.0]))
 def test_constant_columns_get_zero(family, seed, level):
     Z, y = draw(family, seed)
     Z = np.column_stack([Z[:, :3], np.full(len(Z), level), Z[:, 3:]])
@@ -211,10 +214,10 @@ def test_constant_columns_get_zero(family, seed, level):
     assert path.coefs[-1].any()
 
 
-@few
-@given(families, seeds)
-def test_constant_columns_alone_leave_the_null_model(family, seed):
-    _, y = draw(family, seed)
+@pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("family", FAMILIES)
+def test_constant_columns_alone_leave_the_null_model(family):
+    _, y = draw(family, 0)
     Z = np.ones((len(y), 2)) * [0.0, 3.0]
     path = elastic_net_path(Z, y, family=family, n_lams=4)
     assert np.isfinite(path.lams).all()
@@ -321,14 +324,16 @@ def test_columns_of_very_different_sizes_converge():
     assert_optimal(Z, y, path, 1e-5)
 
 
-def test_column_far_from_zero_converges():
-    Z, y = draw("multinomial", 4)
-    Z[:, 1] += 1e4
-    path = elastic_net_path(Z, y, n_lams=10, tol=1e-4)
-    assert path.kkt.max() <= 1e-4
-    centred = Z - [0, 1e4, 0, 0, 0, 0]
-    plain = elastic_net_path(centred, y, lams=path.lams, tol=1e-6)
-    np.testing.assert_allclose(path.coefs, plain.coefs, atol=2e-3)
+@pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("shift", [10.0, 100.0, 1e4])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_column_far_from_zero_converges(family, shift):
+    Z, y = draw(family, 4)
+    far = Z + shift * np.eye(6)[1]
+    path = elastic_net_path(far, y, family=family, n_lams=10, tol=1e-3)
+    assert path.kkt.max() <= 1e-3
+    plain = elastic_net_path(Z, y, family=family, lams=path.lams, tol=1e-6)
+    np.testing.assert_allclose(path.objective, plain.objective, rtol=1e-4)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
