@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from pcbm.cli.evaluate import RunArgument
-from pcbm.cli.inputs import activations_like, read, split_part
+from pcbm.cli.inputs import activations_like, fitted_rows_warning, read, split_part
 from pcbm.cli.options import BackboneChoice, Common
 from pcbm.cli.output import Block, Line, Result, Table, warning_lines
 from pcbm.cli.views import evaluation_blocks
@@ -77,9 +77,13 @@ def edit(
     wanted = wanted.signed(author, reason, date)
     refuse_existing(out, force=force)
     before = load_run(run)
+    warnings: list[str] = []
 
     def labelled(path: str, *, default_test: bool) -> tuple[Any, Any]:
-        acts = activations_like(before, run, read(path, common), choice, common)
+        given = read(path, common)
+        if default_test:
+            warnings.extend(fitted_rows_warning(before, given))
+        acts = activations_like(before, run, given, choice, common)
         rows, _ = split_part(acts, None, default_test=default_test)
         if not default_test and acts.split is not None:
             rows = rows[acts.split != "test"]
@@ -96,7 +100,7 @@ def edit(
         acts, y = labelled(judge, default_test=True)
         evaluation = evaluate_edit(before.model, model, acts.X, y, acts.group)
         evaluation["data"] = judge
-        step = replace(step, evaluation=evaluation)
+        step = replace(step, evaluation=evaluation, warnings=(*step.warnings, *warnings))
     after = edited_run(before, model, step)
     save_run(after, out, force=force)
     document = {

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from pcbm.backbones import Backbone
 
 NONE = "none"
+EXAMPLES = {
+    "image": "open_clip:ViT-B-32/laion2b_s34b_b79k",
+    "text": "sentence_transformers:all-MiniLM-L6-v2",
+}
 SPLITS = ("all", "train", "val", "test")
 
 
@@ -87,7 +91,7 @@ def backbone_for(
     if backbone is None:
         raise InputError(
             f"{data.source} holds {data.kind}s and no backbone is known for them: "
-            "add --backbone, such as --backbone open_clip:ViT-B-32/laion2b_s34b_b79k"
+            f"add --backbone, such as --backbone {EXAMPLES[data.kind]}"
         )
     return backbone
 
@@ -142,14 +146,15 @@ def split_part(
     return np.flatnonzero(data.split == split), split
 
 
-def run_activations(
-    run_folder: Path, data_path: str, choice: BackboneChoice, common: Common
-) -> tuple[Any, ActivationSet]:
-    """Load a RUN and the activations of DATA under its backbone."""
-    from pcbm.model import load_run
-
-    run = load_run(run_folder)
-    return run, activations_like(run, run_folder, read(data_path, common), choice, common)
+def fitted_rows_warning(run: Any, data: Dataset) -> list[str]:
+    """Return a warning where DATA to judge on holds the rows that a run was fitted on."""
+    recorded = (run.config["data"] or {}).get("content")
+    if marks_test(data) or recorded is None or recorded != data.content_hash():
+        return []
+    return [
+        f"{data.source} is the data of the fit, its training rows included, so these figures "
+        "are no test: mark test rows in a split column, or give other data"
+    ]
 
 
 def activations_like(

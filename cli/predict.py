@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from pcbm.cli.evaluate import DataArgument, RunArgument, SplitOption
-from pcbm.cli.inputs import run_activations, split_part
+from pcbm.cli.inputs import activations_like, read, split_part
 from pcbm.cli.options import BackboneChoice, Common
 from pcbm.cli.output import Block, Line, Result, Table
 
@@ -30,10 +30,12 @@ def predict(
 ) -> Result:
     """Predict the label of every row of DATA."""
     from pcbm.files import refuse_existing, write_text
+    from pcbm.model import load_run
 
     if out is not None:
         refuse_existing(out, force=force)
-    loaded, acts = run_activations(run, data, choice, common)
+    loaded = load_run(run)
+    acts = activations_like(loaded, run, read(data, common), choice, common)
     rows, _ = split_part(acts, split, default_test=False)
     document = predictions(loaded.model, acts.take(rows))
     if out is not None:

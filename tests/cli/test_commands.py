@@ -345,3 +345,13 @@ def test_env(pcbm: Any) -> None:
     out = pcbm("env").out
     assert "cache: " in out
     assert "scikit-learn" in out
+
+
+def test_figures_on_the_data_of_the_fit_are_marked(pcbm: Any, world: Any, tmp_path: Path) -> None:
+    assert pcbm("evaluate", world.run, world.test, "--json").document["warnings"] == []
+    (warning,) = pcbm("evaluate", world.run, world.data, "--json").document["warnings"]
+    assert "data of the fit" in warning
+    common = ("edit", world.run, "--zero", "fur", "--out", tmp_path / "run", "--json")
+    edited = pcbm(*common, "--eval", world.data).document
+    assert edited["warnings"] == [warning]
+    assert edited["edits"][-1]["warnings"] == [warning]
