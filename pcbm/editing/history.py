@@ -102,8 +102,11 @@ def undo_steps(head: LinearHead, steps: Sequence[Step]) -> LinearHead:
 
 
 def original_model(model: EditableModel, steps: Sequence[Step]) -> EditableModel:
-    """Return the model as it was before the given steps."""
-    return with_arrays(model, undo_steps(head_of(model), steps))
+    """Return the model as it was before the given steps, the last ones of its history."""
+    original = with_arrays(model, undo_steps(head_of(model), steps))
+    if hasattr(model, "edits_"):
+        original.edits_ = model.edits_[: len(model.edits_) - len(steps)]
+    return original
 
 
 def with_arrays(model: EditableModel, head: LinearHead) -> Any:

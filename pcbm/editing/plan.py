@@ -100,7 +100,7 @@ class EditPlan:
         model: Any,
         *,
         renormalise: bool = False,
-        refit_on: tuple[Any, Any] | None = None,
+        refit_on: tuple[Any, ...] | None = None,
         when: str | None = None,
     ) -> tuple[Any, Step]:
         """Return an edited copy of ``model`` and the record of the edit.
@@ -111,7 +111,7 @@ class EditPlan:
             Fitted.
         renormalise : bool
             Rescale the other coefficients so that each row keeps its L1 norm.
-        refit_on : (X, y), optional
+        refit_on : (X, y) or (X, y, sample_weight), optional
             Fit the other coefficients and the intercepts again on these activations and labels.
         when : str, optional
             The time to record, ISO 8601; none is recorded without it.

@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pcbm.editing.history import Step
-from pcbm.model.run import Run
-
-FIGURES = ("accuracy", "r2", "rmse")
+from pcbm.model.run import Run, without_fit_figures
 
 
 def edited_run(run: Run, model: Any, step: Step) -> Run:
@@ -29,10 +27,7 @@ def edited_run(run: Run, model: Any, step: Step) -> Run:
         other coefficients; ``evaluation`` is the one after the edit. What the fit measured stays
         under ``as_fitted``. Controls and path belong to the data and the bank and stay.
     """
-    metrics = dict(run.metrics)
-    kept = [name for name in (*FIGURES, "nec", "evaluation") if name in metrics]
-    metrics.setdefault("as_fitted", {name: metrics[name] for name in kept})
-    metrics |= {name: {"train": None, "test": None} for name in FIGURES if name in metrics}
-    metrics["evaluation"] = None if step.evaluation is None else dict(step.evaluation)["after"]
-    metrics["nec"] = float(model.nec_)
+    metrics = without_fit_figures(run.metrics, model)
+    if step.evaluation is not None:
+        metrics["evaluation"] = dict(step.evaluation)["after"]
     return Run(model, run.config, metrics, [*run.edits, step.as_dict()])

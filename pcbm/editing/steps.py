@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from sklearn.utils.class_weight import compute_sample_weight
 
 from pcbm.editing.apply import Edited, apply_edits
 from pcbm.editing.edit import Edit
@@ -15,6 +14,7 @@ from pcbm.editing.follow import RefitSettings, check_labels, refit, renormalise
 from pcbm.editing.head import EditableModel, head_of
 from pcbm.editing.history import Step, with_arrays
 from pcbm.errors import InputError
+from pcbm.heads import class_weighted
 
 
 def take_step(
@@ -23,7 +23,7 @@ def take_step(
     plan: Mapping[str, Any],
     *,
     renormalised: bool = False,
-    refit_on: tuple[Any, Any] | None = None,
+    refit_on: tuple[Any, ...] | None = None,
     when: str | None = None,
 ) -> tuple[Any, Step]:
     """Return the edited copy of a model and the step that made it.
@@ -37,8 +37,9 @@ def take_step(
         The JSON form of the plan that holds them, for the history.
     renormalised : bool
         Rescale the other coefficients, see `pcbm.editing.follow.renormalise`.
-    refit_on : (X, y), optional
-        Activations and labels to fit the other coefficients on again.
+    refit_on : (X, y) or (X, y, sample_weight), optional
+        Activations and labels to fit the other coefficients on again. Weights of the first fit
+        are not remembered: give them anew.
     when : str, optional
         The time to record.
     """
@@ -82,20 +83,22 @@ def history_of(model: Any) -> list[dict[str, Any]]:
     return list(getattr(model, "edits_", None) or [])
 
 
-def _refit(model: Any, edited: Edited, X: Any, y: Any) -> tuple[Edited, dict[str, Any]]:
+def _refit(
+    model: Any, edited: Edited, X: Any, y: Any, sample_weight: Any = None
+) -> tuple[Edited, dict[str, Any]]:
     y = np.asarray(y)
     if len(y) != len(X):
         raise InputError(f"the data to refit on has {len(X)} rows but {len(y)} labels")
-    weight = getattr(model, "class_weight", None)
     if edited.head.family not in ("gaussian", "multilabel"):
         check_labels(y, model.head_.classes_)
+    weight = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
     Z = (model.transform(X) - edited.head.mean) / edited.head.scale
     return refit(
         edited,
         np.asarray(Z, dtype=np.float64),
         y,
         RefitSettings(model.head_.lam_, model.l1_ratio, model.tol),
-        None if weight is None else compute_sample_weight(weight, y),
+        class_weighted(getattr(model, "class_weight", None), y, weight),
     )
 
 

@@ -15,6 +15,8 @@ from pcbm.heads.selection import (
     validated_lam,
 )
 from pcbm.heads.standardise import standardise
+from pcbm.heads.threads import threads_for
+from pcbm.heads.validation import class_weighted
 
 __all__ = [
     "Path",
@@ -22,6 +24,7 @@ __all__ = [
     "SparseLinearRegressor",
     "Validation",
     "bic",
+    "class_weighted",
     "elastic_net_path",
     "held_out_rows",
     "kkt_violation",
@@ -33,5 +36,6 @@ __all__ = [
     "select_by_lam",
     "select_by_nec",
     "standardise",
+    "threads_for",
     "validated_lam",
 ]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import Tags, compute_sample_weight
+from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
@@ -15,7 +15,7 @@ from pcbm.errors import InputError
 from pcbm.heads.links import probabilities
 from pcbm.heads.path import Path
 from pcbm.heads.standardise import standardise
-from pcbm.heads.validation import check_settings, choose_point, fit_path
+from pcbm.heads.validation import check_settings, choose_point, class_weighted, fit_path
 
 Array = NDArray[np.float64]
 
@@ -126,7 +126,7 @@ class SparseLinearHead(ClassifierMixin, BaseEstimator):
                 sample_weight, scores, dtype=np.float64, ensure_non_negative=True
             )
         family, target = self._family(np.asarray(labels))
-        weights = self._class_weighted(family, target, weights)
+        weights = class_weighted(self.class_weight, target, weights)
         self.family_ = family
         self.mean_, self.scale_ = standardise(scores, weights)
         Z = (scores - self.mean_) / self.scale_
@@ -154,21 +154,13 @@ class SparseLinearHead(ClassifierMixin, BaseEstimator):
         classes = np.unique(target)
         if len(classes) < 2:
             raise InputError(
-                f"y holds only 1 class ({classes[0]!r}): a classifier needs two classes or more"
+                f"y holds only 1 class ({str(classes[0])!r}): a classifier needs two or more"
             )
         if len(classes) == 2:
             if self.grouped:
                 raise InputError("grouped=True needs more than two classes: leave it out")
             return "binomial", target
         return ("grouped" if self.grouped else "multinomial"), target
-
-    def _class_weighted(self, family: str, y: NDArray, weights: Array | None) -> Array | None:
-        if self.class_weight is None:
-            return weights
-        if family == "multilabel":
-            raise InputError("class_weight does not serve multilabel targets: use sample_weight")
-        factors = compute_sample_weight(self.class_weight, y)
-        return factors if weights is None else factors * weights
 
     def decision_function(self, X: ArrayLike) -> Array:
         """Return the linear predictors: (n, C), or (n,) for two classes."""

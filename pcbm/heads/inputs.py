@@ -126,7 +126,7 @@ def _datafit(target: NDArray, family: str, weights: Array) -> tuple[Datafit, NDA
         classes, labels = np.unique(target, return_inverse=True)
         if len(classes) < 2:
             raise InputError(
-                f"y holds only the class {classes[0]!r}: a classifier needs two classes or more"
+                f"y holds only the class {str(classes[0])!r}: a classifier needs two or more"
             )
         if family != "binomial":
             return Multinomial(labels, weights, len(classes)), classes

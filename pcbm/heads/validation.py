@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils import compute_sample_weight
 
 from pcbm.errors import InputError
 from pcbm.heads.certificates import lam_max
@@ -72,6 +73,24 @@ def fit_path(head: Any, Z: Array, y: NDArray, family: str, weights: Array | None
         tol=head.tol,
         **settings,
     )
+
+
+def class_weighted(
+    class_weight: dict | str | None, y: NDArray, weights: Array | None
+) -> Array | None:
+    """Return sample weights (n,) with the factors of the classes; None where there are neither.
+
+    Raises
+    ------
+    InputError
+        Class weights for multilabel targets.
+    """
+    if class_weight is None:
+        return weights
+    if y.ndim == 2 and y.shape[1] > 1:
+        raise InputError("class_weight does not serve multilabel targets: use sample_weight")
+    factors = compute_sample_weight(class_weight, y.reshape(len(y)))
+    return factors if weights is None else factors * weights
 
 
 def choose_point(head: Any, path: Path, Z: Array, y: NDArray, weights: Array | None) -> int:

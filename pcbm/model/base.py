@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from pcbm.concepts import ConceptBank
 from pcbm.errors import InputError, near
 from pcbm.heads import nec
 from pcbm.model.contributions import Contributions, contributions
 from pcbm.projection import PROJECTIONS, Projection, fit_projection
 from pcbm.residual import RESIDUALS, fit_residual
-
-if TYPE_CHECKING:
-    from pcbm.concepts import ConceptBank
 
 
 class ConceptModel(TransformerMixin):
@@ -31,17 +29,30 @@ class ConceptModel(TransformerMixin):
     projection: str
     residual: str
 
-    def _check_choices(self) -> None:
-        for name, known in (("projection", PROJECTIONS), ("residual", RESIDUALS)):
-            given = getattr(self, name)
-            if given not in known:
-                raise InputError(f"{name}={given!r} is unknown: {near(str(given), known)}")
-
     def _validated(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
         return validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
 
-    def _fit_projection(self, X: np.ndarray) -> np.ndarray:
+    def _begin_fit(self) -> None:
+        """Check the settings, and forget what belonged to an earlier fit."""
+        for name, known in (("projection", PROJECTIONS), ("residual", RESIDUALS)):
+            given = getattr(self, name)
+            if given not in known:
+                raise InputError(f"{name}={given!r} is unknown: {near(str(given), known)}")
+        if self.bank is not None and not isinstance(self.bank, ConceptBank):
+            raise InputError(
+                f"bank is a {type(self.bank).__name__}, expected a ConceptBank: make one with "
+                "ConceptBank(names, vectors), or read a file with ConceptBank.load(path)"
+            )
+        if self.bank is None and self.projection != "margin":
+            raise InputError(
+                f"projection={self.projection!r} was given without a bank: give a bank, or leave "
+                "the projection out"
+            )
+        for name in ("edits_", "measured_"):
+            self.__dict__.pop(name, None)
+
+    def _fit_projection(self, X: np.ndarray, weight: Any) -> np.ndarray:
         """Fit the projection, set ``projection_`` and the concept names; return the scores."""
         if self.bank is None:
             self.projection_: Projection | None = None
@@ -50,7 +61,7 @@ class ConceptModel(TransformerMixin):
                 [f"x{j}" for j in range(X.shape[1])] if names is None else [str(n) for n in names]
             )
             return X
-        self.projection_ = fit_projection(X, self.bank, self.projection)
+        self.projection_ = fit_projection(X, self.bank, self.projection, weight)
         self.concept_names_ = list(self.bank.names)
         return self.projection_.transform(X)
 
@@ -134,12 +145,19 @@ class ConceptModel(TransformerMixin):
         ----------
         X : array-like, shape (n, d)
             Activations.
-        toward : array of int, shape (n,), optional
-            Position in ``classes_`` of the class to explain; default: the predicted one.
+        toward : class label, or array of labels of shape (n,), optional
+            The class to explain; default: the predicted one (multilabel: the likeliest). A binary
+            head has one row, so its values always argue for the second class. Regression: the
+            position of the target, default the first.
 
         Returns
         -------
         pcbm.model.Contributions
+
+        Raises
+        ------
+        InputError
+            ``toward`` names no class, has another length, or is given for a binary head.
         """
         X = self._validated(X)
         scores = X if self.projection_ is None else self.projection_.transform(X)
@@ -149,8 +167,29 @@ class ConceptModel(TransformerMixin):
             self.intercept_,
             None if self.residual_ is None else self.residual_.decision(X),
             self.head_.family_,
-            toward,
+            None if toward is None else self._rows_of(toward, len(X)),
         )
+
+    def _rows_of(self, toward: Any, n: int) -> np.ndarray:
+        """Return the rows of ``coef_`` that belong to class labels, shape (n,)."""
+        if self.head_.family_ == "binomial":
+            raise InputError(
+                "toward was given for a binary head, whose one row always argues for "
+                f"{str(self.head_.classes_[1])!r}: leave it out"
+            )
+        wanted = np.asarray(toward)
+        if wanted.ndim == 0:
+            wanted = np.full(n, toward)
+        if wanted.shape != (n,):
+            raise InputError(
+                f"toward has shape {wanted.shape}: give one label, or one for {n} rows"
+            )
+        names = getattr(self, "classes_", np.arange(len(self.coef_)))
+        place = {str(name): j for j, name in enumerate(names)}
+        for name in wanted:
+            if str(name) not in place:
+                raise InputError(f"toward names {str(name)!r}: {near(str(name), place)}")
+        return np.array([place[str(name)] for name in wanted], dtype=int)
 
     def with_head(self, coef: np.ndarray, intercept: np.ndarray) -> Self:
         """Return a copy of this fitted model with other coefficients; this one stays as it is.
@@ -163,8 +202,11 @@ class ConceptModel(TransformerMixin):
         check_is_fitted(self)
         for name, value in (("coef_", coef), ("intercept_", intercept)):
             expected = getattr(self, name).shape
-            if np.shape(value) != expected:
-                raise InputError(f"{name} has shape {np.shape(value)}, the model's is {expected}")
+            if np.shape(value) != expected or not np.isfinite(value).all():
+                raise InputError(
+                    f"{name} has shape {np.shape(value)} or values that are not finite: give "
+                    f"finite numbers of shape {expected}"
+                )
         model, head = copy.copy(self), copy.copy(self.head_)
         head.coef_, head.intercept_ = np.array(coef, float), np.array(intercept, float)
         head.nec_ = nec(head.coef_)

@@ -6,13 +6,20 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import _check_sample_weight, validate_data
 
-from pcbm.heads import SparseLinearHead, SparseLinearRegressor, probabilities
+from pcbm.heads import SparseLinearHead, SparseLinearRegressor, class_weighted, probabilities
 from pcbm.model.base import ConceptModel
 
 if TYPE_CHECKING:
     from pcbm.concepts import ConceptBank
+
+
+def _checked_weight(sample_weight: Any, X: np.ndarray) -> np.ndarray | None:
+    """Return weights (n,), not negative, or None."""
+    if sample_weight is None:
+        return None
+    return _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
 
 
 class PostHocCBM(ConceptModel, ClassifierMixin, BaseEstimator):
@@ -33,7 +40,7 @@ class PostHocCBM(ConceptModel, ClassifierMixin, BaseEstimator):
     lam : float, optional
         Choose this penalty strength. With neither, BIC on the path chooses.
     l1_ratio : float, default=0.99
-        Share of the L1 part, in (0, 1].
+        Share of the L1 part, in [0, 1].
     residual : {"none", "linear"}, default="none"
         A model on the raw activations, fitted on top of the frozen head (PCBM-h).
     grouped : bool, default=False
@@ -126,9 +133,11 @@ class PostHocCBM(ConceptModel, ClassifierMixin, BaseEstimator):
         PostHocCBM
             This estimator, fitted.
         """
-        self._check_choices()
+        self._begin_fit()
         X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], multi_output=True)
-        scores = self._fit_projection(X)
+        weight = _checked_weight(sample_weight, X)
+        weight = class_weighted(self.class_weight, y, weight)
+        scores = self._fit_projection(X, weight)
         self.head_ = SparseLinearHead(
             lam=self.lam,
             concepts_per_class=self.concepts_per_class,
@@ -137,10 +146,9 @@ class PostHocCBM(ConceptModel, ClassifierMixin, BaseEstimator):
             n_lams=self.n_lams,
             lam_min_ratio=self.lam_min_ratio,
             tol=self.tol,
-            class_weight=self.class_weight,
-        ).fit(scores, y, sample_weight=sample_weight)
+        ).fit(scores, y, sample_weight=weight)
         self.classes_ = self.head_.classes_
-        self._fit_residual(X, y, scores, sample_weight)
+        self._fit_residual(X, y, scores, weight)
         return self
 
     def decision_function(self, X: Any) -> np.ndarray:
@@ -223,11 +231,12 @@ class PostHocCBMRegressor(ConceptModel, RegressorMixin, BaseEstimator):
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit projection, head and residual; ``y`` has shape (n,) or (n, C)."""
-        self._check_choices()
+        self._begin_fit()
         X, y = validate_data(
             self, X, y, dtype=[np.float64, np.float32], multi_output=True, y_numeric=True
         )
-        scores = self._fit_projection(X)
+        weight = _checked_weight(sample_weight, X)
+        scores = self._fit_projection(X, weight)
         self.head_ = SparseLinearRegressor(
             lam=self.lam,
             concepts_per_class=self.concepts_per_class,
@@ -235,9 +244,9 @@ class PostHocCBMRegressor(ConceptModel, RegressorMixin, BaseEstimator):
             n_lams=self.n_lams,
             lam_min_ratio=self.lam_min_ratio,
             tol=self.tol,
-        ).fit(scores, y, sample_weight=sample_weight)
+        ).fit(scores, y, sample_weight=weight)
         self._single_target = np.ndim(y) == 1
-        self._fit_residual(X, y, scores, sample_weight)
+        self._fit_residual(X, y, scores, weight)
         return self
 
     def predict(self, X: Any) -> np.ndarray:

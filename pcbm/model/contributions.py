@@ -18,11 +18,12 @@ class Contributions:
     Attributes
     ----------
     label : ndarray, shape (n,), int
-        Position of the predicted class.
+        Position of the predicted class; regression: 0, the first target.
     toward, against : ndarray, shape (n,), int
         What positive and negative values argue for. Softmax: the predicted class and the
         runner-up. One row of coefficients (binary): always the second and the first class,
-        whichever is predicted. Multilabel: a label, and -1 for its absence. Regression: 0 and -1.
+        whichever is predicted. Multilabel: a label, and -1 for its absence. Regression: the
+        explained target, and -1.
     standardised : ndarray, shape (n, K)
         Concept scores in units of their training spread, 0 at the training mean.
     coef : ndarray, shape (n, K)
@@ -66,7 +67,8 @@ def contributions(
         Logits that a residual model adds.
     family : {"multinomial", "grouped", "binomial", "multilabel", "gaussian"}
     toward : ndarray of int, shape (n,), optional
-        Explain this class instead of the predicted one (softmax and multilabel).
+        Row of ``coef`` to explain instead of the predicted class (softmax, multilabel) or of the
+        first target (regression); not for one row of two classes.
 
     Returns
     -------
@@ -87,8 +89,8 @@ def contributions(
         rest = extra[every, toward] - extra[every, against]
     else:
         label = _label_of_rows(logits, family)
-        row = label if family == "multilabel" else np.zeros(n, dtype=int)
-        row = row if toward is None or family != "multilabel" else np.asarray(toward)
+        row = np.zeros(n, dtype=int) if family == "binomial" else label
+        row = row if toward is None else np.asarray(toward)
         toward = np.ones(n, dtype=int) if family == "binomial" else row
         against = np.zeros(n, dtype=int) if family == "binomial" else np.full(n, -1)
         used, start, rest = coef[row], intercept[row], extra[every, row]
@@ -100,4 +102,6 @@ def contributions(
 def _label_of_rows(logits: np.ndarray, family: str) -> np.ndarray:
     if family == "binomial":
         return (logits[:, 0] > 0).astype(int)
+    if family == "gaussian":
+        return np.zeros(len(logits), dtype=int)
     return logits.argmax(axis=1)

@@ -52,16 +52,22 @@ def load_run(folder: str | Path) -> Run:
         model = _restore(tensors, metadata, bank)
     except KeyError as error:
         raise InputError(f"{folder / MODEL} lacks {error}: the run is damaged, fit again") from None
-    edits = read_json(folder / EDITS)
+    edits, metrics = read_json(folder / EDITS), read_json(folder / METRICS)
     if edits:
         model.edits_ = edits
-    return Run(model, config, read_json(folder / METRICS), edits)
+    model.measured_ = {"config": config, "metrics": metrics, "edits": len(edits)}
+    return Run(model, config, metrics, edits)
 
 
 def _restore(
     tensors: dict[str, np.ndarray], metadata: dict[str, Any], bank: ConceptBank | None
 ) -> PostHocCBM | PostHocCBMRegressor:
-    params = metadata["params"]
+    params = dict(metadata["params"])
+    if isinstance(params.get("class_weight"), dict):
+        pairs = params["class_weight"]
+        params["class_weight"] = dict(
+            zip(_labels(pairs["classes"]).tolist(), pairs["weights"], strict=True)
+        )
     regression = metadata["estimator"] == PostHocCBMRegressor.__name__
     model: PostHocCBM | PostHocCBMRegressor
     if regression:
@@ -73,6 +79,8 @@ def _restore(
     if not regression:
         model.classes_ = model.head_.classes_
     model.n_features_in_ = metadata["n_features_in"]
+    if metadata["feature_names_in"] is not None:
+        model.feature_names_in_ = np.array(metadata["feature_names_in"], dtype=object)
     model.concept_names_ = metadata["concept_names"]
     kept = metadata["projection"]
     model.projection_ = None

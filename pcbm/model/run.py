@@ -26,6 +26,7 @@ CONFIG, MODEL, BANK, METRICS = (
     "metrics.json",
 )
 WEIGHTS, EDITS, CARD = "weights.csv", "edits.json", "README.md"
+FIGURES = ("accuracy", "r2", "rmse")
 PACKAGES = ("numpy", "scipy", "scikit-learn", "numba", "torch", "open_clip_torch")
 
 
@@ -51,7 +52,10 @@ class Run:
 
     @classmethod
     def of_model(cls, model: Any) -> Run:
-        """Return a run of a model that was fitted in Python: complete, with nothing measured."""
+        """Return a run of a model: what its RUN folder held, else complete with nothing measured.
+
+        After an edit the figures of the fit are kept apart, see `without_fit_figures`.
+        """
         task = task_of(model)
         bank = model.bank
         figure = {"r2", "rmse"} if task == "regression" else {"accuracy"}
@@ -72,8 +76,27 @@ class Run:
             "warnings": [],
             "seconds": None,
         }
+        edits = list(getattr(model, "edits_", []))
+        if hasattr(model, "measured_"):  # read from a RUN folder
+            config, metrics = model.measured_["config"], dict(model.measured_["metrics"])
+            if len(edits) != model.measured_["edits"]:
+                metrics = without_fit_figures(metrics, model)
+            return cls(model, config, metrics, edits)
         config = describe(model, backbone=None if bank is None else bank.record)
-        return cls(model, config, metrics, list(getattr(model, "edits_", [])))
+        return cls(model, config, metrics, edits)
+
+
+def without_fit_figures(metrics: dict[str, Any], model: Any) -> dict[str, Any]:
+    """Return the metrics of an edited model, for which the figures of the fit do not hold.
+
+    ``accuracy`` (``r2``, ``rmse``) and ``evaluation`` become null, and what the fit measured stays
+    under ``as_fitted``. Controls and path belong to the data and the bank and stay.
+    """
+    metrics = dict(metrics)
+    kept = [name for name in (*FIGURES, "nec", "evaluation") if name in metrics]
+    metrics.setdefault("as_fitted", {name: metrics[name] for name in kept})
+    metrics |= {name: {"train": None, "test": None} for name in FIGURES if name in metrics}
+    return metrics | {"evaluation": None, "nec": float(model.nec_)}
 
 
 def task_of(model: Any) -> str:
@@ -188,10 +211,13 @@ def model_state(model: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     metadata = {
         "schema_version": SCHEMA,
         "estimator": type(model).__name__,
-        "params": {k: v for k, v in model.get_params().items() if k != "bank"},
+        "params": _params(model),
         "classes": None if not isinstance(head, SparseLinearHead) else _labels(model.classes_),
         "concept_names": list(model.concept_names_),
         "n_features_in": int(model.n_features_in_),
+        "feature_names_in": None
+        if not hasattr(model, "feature_names_in_")
+        else [str(name) for name in model.feature_names_in_],
         "family": head.family_,
         "lam": float(head.lam_),
         "nec": float(head.nec_),
@@ -203,6 +229,18 @@ def model_state(model: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         "residual": residual,
     }
     return tensors, metadata
+
+
+def _params(model: Any) -> dict[str, Any]:
+    """Return the constructor's parameters as JSON; class weights as pairs, to keep their types."""
+    params = {name: value for name, value in model.get_params().items() if name != "bank"}
+    if isinstance(params.get("class_weight"), dict):
+        names = np.array(list(params["class_weight"]))
+        params["class_weight"] = {
+            "classes": _labels(names),
+            "weights": [float(value) for value in params["class_weight"].values()],
+        }
+    return params
 
 
 def _path_state(path: LambdaPath) -> dict[str, np.ndarray]:

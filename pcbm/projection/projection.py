@@ -76,7 +76,9 @@ class Projection:
         return scores
 
 
-def fit_projection(X: Any, bank: ConceptBank, kind: str = "margin") -> Projection:
+def fit_projection(
+    X: Any, bank: ConceptBank, kind: str = "margin", sample_weight: Any = None
+) -> Projection:
     r"""Build the map from activations to the scores of a bank's concepts.
 
     Parameters
@@ -86,6 +88,8 @@ def fit_projection(X: Any, bank: ConceptBank, kind: str = "margin") -> Projectio
         their width.
     bank : ConceptBank
     kind : {"margin", "cosine", "centred", "least_squares"}
+    sample_weight : array-like (n,), optional
+        Counts of the rows for the mean of ``centred``.
 
     Returns
     -------
@@ -144,7 +148,7 @@ def fit_projection(X: Any, bank: ConceptBank, kind: str = "margin") -> Projectio
             "boundary of the concept's probe",
             stacklevel=2,
         )
-    return _MAKERS[kind](X, bank)
+    return _centred(X, bank, sample_weight) if kind == "centred" else _MAKERS[kind](X, bank)
 
 
 def _margin(X: Any, bank: ConceptBank) -> Projection:
@@ -156,7 +160,7 @@ def _cosine(X: Any, bank: ConceptBank) -> Projection:
     return Projection("cosine", _unit(bank.vectors).T, np.zeros(len(bank)), normalise=True)
 
 
-def _centred(X: Any, bank: ConceptBank) -> Projection:
+def _centred(X: Any, bank: ConceptBank, sample_weight: Any = None) -> Projection:
     if bank.text_mean is None:
         raise InputError(
             f"projection 'centred' needs the mean text embedding, which a bank with source "
@@ -170,10 +174,15 @@ def _centred(X: Any, bank: ConceptBank) -> Projection:
         )
     rows, columns = _shape(X)
     total = np.zeros(columns)
-    for _, block in _blocks(X):
-        total += _unit(block).sum(axis=0)
+    weight = np.ones(rows) if sample_weight is None else np.asarray(sample_weight, dtype=float)
+    for part, block in _blocks(X):
+        total += weight[part] @ _unit(block)
     return Projection(
-        "centred", _unit(directions).T, np.zeros(len(bank)), shift=total / rows, normalise=True
+        "centred",
+        _unit(directions).T,
+        np.zeros(len(bank)),
+        shift=total / weight.sum(),
+        normalise=True,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pcbm.errors import InputError
-from pcbm.heads import held_out_rows, standardise
+from pcbm.heads import held_out_rows, standardise, threads_for
 from pcbm.heads.datafits import Datafit, Gaussian, Logistic, Multinomial
 from pcbm.residual.linear import LinearResidual, ridge_on_offset
 
@@ -28,7 +28,8 @@ def fit_residual(
     """Fit the linear residual on top of a frozen head (PCBM-h, Yuksekgonul et al. 2023, eq. 3).
 
     The weight decay is the one with the least loss on a fifth of the rows, fitted on the others
-    from the strongest to the weakest; the residual is then fitted again on all rows.
+    from the strongest to the weakest until it has risen twice; the residual is then fitted again
+    on all rows.
 
     Parameters
     ----------
@@ -48,10 +49,13 @@ def fit_residual(
     -------
     LinearResidual
     """
-    X = np.asarray(X, dtype=np.float64)
+    X, y = np.asarray(X, dtype=np.float64), np.asarray(y)
     weight = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, dtype=float)
+    there = weight > 0
+    if not there.all():  # such rows do not exist, nor does a class that only they have
+        X, y, logits, weight = X[there], y[there], logits[there], weight[there]
     mean, scale = standardise(X, weight)
-    Z, offset, coded = (X - mean) / scale, logits.T, _coded(np.asarray(y), family)
+    Z, offset, coded = (X - mean) / scale, logits.T, _coded(y, family)
     strata = coded if coded.dtype.kind == "i" else len(coded)
     held = held_out_rows(strata, VALIDATION_SHARE, random_state)
     rows = np.setdiff1d(np.arange(len(X)), held)
@@ -59,13 +63,16 @@ def fit_residual(
     judged = _loss(coded[held], family, weight[held], len(offset))
     theta, losses = None, []
     Z_rows, Z_held = Z[rows], Z[held]
-    for decay in WEIGHT_DECAYS:
-        theta = ridge_on_offset(Z_rows, fitted, offset[:, rows], decay, theta)
-        eta = offset[:, held] + theta[:, :-1] @ Z_held.T + theta[:, -1:]
-        losses.append(judged.evaluate(eta).value)
-    best = WEIGHT_DECAYS[int(np.argmin(losses))]
-    every = _loss(coded, family, weight, len(offset))
-    theta = ridge_on_offset(Z, every, offset, best, theta)
+    with threads_for(len(X), len(offset), X.shape[1]):
+        for decay in WEIGHT_DECAYS:
+            theta = ridge_on_offset(Z_rows, fitted, offset[:, rows], decay, theta)
+            eta = offset[:, held] + theta[:, :-1] @ Z_held.T + theta[:, -1:]
+            losses.append(judged.evaluate(eta).value)
+            if len(losses) > 2 and losses[-1] > losses[-2] > losses[-3]:
+                break  # weaker decays only fit the noise of these rows
+        best = WEIGHT_DECAYS[int(np.argmin(losses))]
+        every = _loss(coded, family, weight, len(offset))
+        theta = ridge_on_offset(Z, every, offset, best, theta)
     return LinearResidual(theta[:, :-1], theta[:, -1], mean, scale, best)
 
 

@@ -110,3 +110,67 @@ def test_dimensions_that_differ_from_the_bank_are_named(problem):
     X, y, bank = problem
     with pytest.raises(InputError, match="have 7 columns but the bank's concepts live in 12"):
         PostHocCBM(bank).fit(X[:, :7], y)
+
+
+def test_class_weights_reach_the_residual_too():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(1000, 6))
+    y = (X[:, 0] + rng.normal(size=1000) > 2.2).astype(int)
+    bank = ConceptBank(["first"], np.eye(1, 6))
+    shares = {
+        kind: PostHocCBM(bank, lam=0.01, class_weight="balanced", residual=kind)
+        .fit(X, y)
+        .predict_proba(X)[:, 1]
+        .mean()
+        for kind in ("none", "linear")
+    }
+    assert y.mean() < 0.1
+    assert abs(shares["linear"] - shares["none"]) < 0.1
+
+
+@pytest.mark.parametrize("projection", ["margin", "cosine", "centred", "least_squares"])
+def test_weights_count_as_repeated_rows_in_every_projection(problem, projection):
+    X, y, bank = problem
+    bank = ConceptBank(bank.names, bank.vectors, text_mean=np.full(12, 0.05))
+    weight = np.random.default_rng(0).integers(1, 4, len(X))
+    repeated = np.repeat(np.arange(len(X)), weight)
+    settings = {"projection": projection, "lam": 0.02, "tol": 1e-7}
+    one = PostHocCBM(bank, **settings).fit(X, y, sample_weight=weight)
+    two = PostHocCBM(bank, **settings).fit(X[repeated], y[repeated])
+    np.testing.assert_allclose(one.predict_proba(X), two.predict_proba(X), atol=1e-6)
+
+
+def test_rows_of_weight_zero_do_not_exist_for_the_residual_either(problem):
+    X, y, bank = problem
+    weight = (y != "cat").astype(float)
+    model = PostHocCBM(bank, lam=0.02, residual="linear").fit(X, y, sample_weight=weight)
+    assert model.classes_.tolist() == ["ant", "bee"]
+
+
+def test_explaining_a_named_class_sums_to_its_margin(problem):
+    X, y, bank = problem
+    model = PostHocCBM(bank, lam=0.02).fit(X, y)
+    logits = model.decision_function(X)
+    found = model.explain(X, toward="bee")
+    np.testing.assert_allclose(found.margin, logits[:, 1] - logits[:, [0, 2]].max(axis=1))
+    with pytest.raises(InputError, match="toward names 'bees': did you mean 'bee'"):
+        model.explain(X, toward="bees")
+    with pytest.raises(InputError, match="give one label, or one for 300 rows"):
+        model.explain(X, toward=["bee"])
+
+
+def test_every_target_of_a_regression_can_be_explained(problem):
+    X, _, _ = problem
+    Y = X[:, :2] @ [[1.0, 0.0], [0.0, 2.0]]
+    model = PostHocCBMRegressor(lam=1e-3).fit(X, Y)
+    for target in (0, 1):
+        margin = model.explain(X, toward=target).margin
+        np.testing.assert_allclose(margin, model.predict(X)[:, target])
+
+
+def test_what_is_no_bank_is_refused(problem):
+    X, y, _ = problem
+    with pytest.raises(InputError, match=r"bank is a str, expected a ConceptBank: .*load\(path\)"):
+        PostHocCBM("bank.safetensors").fit(X, y)
+    with pytest.raises(InputError, match="given without a bank"):
+        PostHocCBM(projection="cosine").fit(X, y)

@@ -3,12 +3,15 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.base import clone
 from sklearn.datasets import make_classification
 
 import pcbm
 from pcbm import ActivationSet, EditPlan, PostHocCBM, PostHocCBMRegressor
 from pcbm.concepts import ConceptBank
+from pcbm.editing import original_model, read_history
 from pcbm.errors import InputError
 from pcbm.model import FitSettings, evaluate, fit_run, load_run, save_run
 from pcbm.model.pipeline import labels_for
@@ -154,6 +157,43 @@ def test_an_edited_model_saves_its_history(bank, tmp_path):
     again.save(tmp_path / "twice")
     history = json.loads((tmp_path / "twice" / "edits.json").read_text())
     assert [step["plan"]["edits"][0]["concept"] for step in history] == ["one", "two"]
+
+
+def test_a_new_fit_and_an_undone_edit_leave_no_history(bank, tmp_path):
+    acts = activations()
+    edited = PostHocCBM(bank, concepts_per_class=2).fit(acts.X, acts.y).edit(EditPlan().zero("one"))
+    undone = original_model(edited, read_history(edited.edits_))
+    undone.save(tmp_path / "undone")
+    edited.fit(acts.X, acts.y).save(tmp_path / "new")
+    for name in ("undone", "new"):
+        assert json.loads((tmp_path / name / "edits.json").read_text()) == []
+
+
+def test_a_loaded_model_saves_what_its_run_measured(run, tmp_path):
+    save_run(run, tmp_path / "run")
+    pcbm.load(tmp_path / "run").save(tmp_path / "copy")
+    first, second = (
+        json.loads((tmp_path / n / "metrics.json").read_text()) for n in ("run", "copy")
+    )
+    assert second == first | {"run": (tmp_path / "copy").as_posix()}
+    pcbm.load(tmp_path / "run").edit(EditPlan().zero("one")).save(tmp_path / "edited")
+    edited = json.loads((tmp_path / "edited" / "metrics.json").read_text())
+    assert edited["accuracy"] == {"train": None, "test": None}
+    assert edited["as_fitted"]["accuracy"] == first["accuracy"]
+    assert edited["controls"] == first["controls"]
+
+
+def test_feature_names_and_class_weights_survive_the_folder(tmp_path):
+    acts = activations()
+    table = pd.DataFrame(acts.X, columns=[f"f{j}" for j in range(8)])
+    y = np.searchsorted(["ant", "bee", "cat"], acts.y)
+    weights = {0: 1.0, 1: 5.0, 2: 1.0}
+    PostHocCBM(lam=0.05, class_weight=weights).fit(table, y).save(tmp_path / "run")
+    again = pcbm.load(tmp_path / "run")
+    with pytest.raises(ValueError, match="feature names should match"):
+        again.predict(table[table.columns[::-1]])
+    assert again.class_weight == weights
+    assert clone(again).fit(table, y).nec_ == again.nec_
 
 
 @pytest.mark.parametrize("lam", [0.5, 0.01, 1e-6])
