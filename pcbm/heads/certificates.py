@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pcbm.heads.inputs import check_fixed, check_problem
+from pcbm.heads.inputs import check_fixed, check_lam, check_point, check_problem
 from pcbm.heads.path import lam_max_of, null_point
 from pcbm.heads.penalties import Penalty
 
@@ -28,7 +28,8 @@ def objective(
     """Return the weighted mean loss plus penalty of a head; see `elastic_net_path`."""
     problem, _ = check_problem(Z, y, family, sample_weight, offset, None)
     factor = check_fixed(problem, l1_ratio, 1.0, penalty_factor)
-    point = problem.at(np.atleast_2d(np.asarray(coef, float)), np.atleast_1d(intercept))
+    check_lam(lam)
+    point = problem.at(*check_point(problem, coef, intercept, "the head"))
     return point.objective(
         Penalty.elastic_net(lam, l1_ratio, factor, problem.free, grouped=family == "grouped")
     )
@@ -55,7 +56,8 @@ def kkt_violation(
     """
     problem, _ = check_problem(Z, y, family, sample_weight, offset, free)
     factor = check_fixed(problem, l1_ratio, 1.0, penalty_factor)
-    point = problem.at(np.atleast_2d(np.asarray(coef, float)), np.atleast_1d(intercept))
+    check_lam(lam)
+    point = problem.at(*check_point(problem, coef, intercept, "the head"))
     penalty = Penalty.elastic_net(lam, l1_ratio, factor, problem.free, grouped=family == "grouped")
     return point.violation(penalty) / lam
 

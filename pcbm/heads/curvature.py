@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,18 +11,35 @@ from pcbm.heads.metric import gram, mean_curvature, row_blocks, whole_block
 from pcbm.heads.model import Metric
 from pcbm.heads.penalties import Penalty
 from pcbm.heads.problem import Point, Problem
+from pcbm.heads.sampling import bending_rows
 
 Array = NDArray[np.float64]
 
 SMALL_WHOLE = 256  # coordinates up to which a softmax Hessian is taken whole from the start
-LARGEST_WHOLE = 2500  # and up to which it is taken whole when blocks converge badly
+LARGEST_WHOLE = 2500  # coordinates up to which it is taken whole at all
 SAMPLE = 4096  # rows that the first metrics are taken from
-GRAM_SAMPLE = 16384
-BLEND = 0.2  # share of the plain second moments in a sampled metric, against its noise
-GOOD = 0.3  # a step that leaves more than this share of the violation calls for a new metric
+BLEND = 0.2  # share of the plain second moments in a sampled block metric, against its noise
+FRESH = 0.15  # share of the violation that a step with a new Hessian is expected to leave
+POOR = 0.5  # share from which a new Hessian on a sample asks for more rows
 KEEP = 5  # penalty strengths that a block metric of a softmax serves
-REFRESH_AFTER, WHOLE_AFTER = 8, 16  # steps at one strength before more is spent on the metric
+REFRESH_AFTER = 8  # steps at one strength after which it is taken anew
+JUDGE_AFTER = 4  # steps at one strength after which whole is weighed against blocks
+ENOUGH = 24  # steps at one strength after which blocks have had their chance
+SLOWEST = 0.97  # share left by a step beyond which no forecast is made
 NEAR = 0.8  # share of the threshold at which a zero coefficient is let into the metric
+STEP = 1e7  # cost of a step besides its products, in operations of a large matrix product
+STEPS_WHOLE = 2.0  # steps that a whole Hessian is expected to need at one strength
+PASS = 8.0  # cost of a pass over the data per n K C, likewise
+SOLVE = 3.0  # cost of a Newton solution per cube of its coordinates, likewise
+
+
+@dataclass
+class _Kept:
+    """A metric in use, and the penalty strengths and steps since it was taken."""
+
+    metric: Metric
+    strengths: int = 0
+    steps: int = 0
 
 
 class Curvature:
@@ -28,7 +47,8 @@ class Curvature:
 
     Losses that are sums over rows have a block per row, which is their Hessian. A softmax takes
     the Hessian whole where that is cheap; else blocks, and whole, over the non-zero and almost
-    non-zero coefficients, where blocks converge badly.
+    non-zero coefficients, where the steps that blocks still need would cost more. Costs are
+    counted in operations, not in seconds, so that every run takes the same way.
 
     Parameters
     ----------
@@ -41,92 +61,160 @@ class Curvature:
         rows, width = problem.shape
         self.problem = problem
         self.grouped = grouped
-        self.whole = problem.datafit.coupled and rows * (width + 1) <= SMALL_WHOLE
-        self.everything = self.whole
-        self.damping = 1.0
-        self._metric: Metric | None = None
-        self._sample_size = SAMPLE if problem.n > 2 * SAMPLE else problem.n
-        self._sample: Problem | None = None
+        self.everything = problem.datafit.coupled and rows * (width + 1) <= SMALL_WHOLE
+        self.whole = self.everything
+        self.damping: float = 1.0 if last is None else last.damping
+        self._kept: dict[bool, _Kept] = {}
+        self._sample_size = problem.n if problem.n <= 4 * SAMPLE else SAMPLE
+        if last is not None:
+            self._sample_size = min(max(self._sample_size, last._sample_size), problem.n)
         self._gram: Array | None = None
-        self._stale = False
-        self._steps_since = 0
-        self._strengths_since = 0
-        self._steps_here = 0
-        if last is not None:  # what was learnt on fewer columns
-            self.whole |= last.whole
-            self.damping = last.damping
-            self._sample_size = min(last._sample_size, problem.n)
+        self._ratios: list[float] = []
+        self._wanted = 0
+        self._toll = 0.0  # steps that blocks would have needed where they were given up
 
     @property
     def exact(self) -> bool:
         """Whether the metric is a Hessian, up to sampling."""
         return self.whole or not self.problem.datafit.coupled
 
+    @property
+    def approximate(self) -> bool:
+        """Whether steps are likely to need extrapolation."""
+        return not self.exact or self._sample_size < self.problem.n
+
     def begin(self) -> None:
         """Start on a new penalty strength."""
-        self._steps_here = 0
-        self._strengths_since += 1
-        if not self.exact and self._strengths_since >= KEEP:
-            self._stale = True
+        self._ratios = []
+        self.whole = self.everything or self._stay_whole()
+        self.damping = max(1.0, self.damping / 2.0)
+        for kept in self._kept.values():
+            kept.strengths += 1
+        kept_blocks = self._kept.get(False)
+        if kept_blocks is not None and not self.exact and kept_blocks.strengths >= KEEP:
+            del self._kept[False]
 
     def metric(self, point: Point, penalty: Penalty, tol: float) -> Metric:
         """Return the metric for a step from ``point``."""
-        if self._metric is None or self._stale or self._misses(point, penalty, tol):
-            self._metric = self._build(point, penalty)
-            self._stale = False
-            self._steps_since = self._strengths_since = 0
-        return self._metric.scaled(self.damping)
+        if self.problem.datafit.coupled and not self.everything:
+            self._wanted = int(self._choose(point, penalty).sum())
+        if self.whole and self._wanted > LARGEST_WHOLE:
+            self.whole = False
+        kept = self._kept.get(self.whole)
+        if kept is None or self._misses(kept.metric, point, penalty, tol):
+            kept = self._kept[self.whole] = _Kept(self._build(point, penalty))
+        return kept.metric.scaled(self.damping)
 
-    def learn(self, ratio: float, step: float) -> None:
-        """Take note of the share of the violation that a step left, and of its length."""
-        self._steps_since += 1
-        self._steps_here += 1
+    def learn(self, ratio: float, step: float, to_go: float) -> None:
+        """Take note of how a step went.
+
+        Parameters
+        ----------
+        ratio : share of the violation that the step left
+        step : its length
+        to_go : share of the violation now that the tolerance allows
+        """
+        kept = self._kept[self.whole]
+        kept.steps += 1
+        self._ratios.append(ratio)
         if step < 1.0:
             self.damping = min(2.0 * self.damping, 1e8)
         elif ratio > 0.9 and not self.exact:
             self.damping = max(self.damping, min(1.5 * self.damping, 2.0))
         elif ratio < 0.5:
             self.damping = max(1.0, self.damping / 2.0)
-        if self.exact and ratio > GOOD:
-            if self._steps_since == 1 and self._sample_size < self.problem.n:
-                self._sample_size = min(4 * self._sample_size, self.problem.n)
-                self._sample = None
-            self._stale = True
-        elif not self.exact and self._steps_here == REFRESH_AFTER:
-            self._stale = self._steps_since >= REFRESH_AFTER
-        elif not self.exact and self._steps_here == WHOLE_AFTER:
-            self.whole = self._stale = self.problem.datafit.coupled
+        if to_go >= 1.0:
+            return
+        if self.exact:
+            self._renew_hessian(kept, ratio, to_go)
+        elif len(self._ratios) >= JUDGE_AFTER and self._whole_pays(to_go):
+            self._toll = len(self._ratios) + self._steps_left(to_go)
+            self.whole = True
+            self.damping = 1.0
+            self._ratios = []
+        elif len(self._ratios) == REFRESH_AFTER and kept.steps >= REFRESH_AFTER:
+            del self._kept[False]
 
-    def _misses(self, point: Point, penalty: Penalty, tol: float) -> bool:
-        """Whether a coefficient outside the metric has to move."""
-        assert self._metric is not None
-        chosen = self._metric.chosen
-        if chosen is None or self.everything:
+    def _renew_hessian(self, kept: _Kept, ratio: float, to_go: float) -> None:
+        """Drop the Hessian when steps with a new one would cost less."""
+        size = kept.metric.blocks.shape[1]
+        step = self._pass_cost() + self._solve_cost(size)
+        anew = self._build_cost(size) + step * max(1.0, np.log(to_go) / np.log(FRESH))
+        poor = kept.steps == 1 and ratio > POOR and self._sample_size < self.problem.n
+        if poor:
+            self._sample_size = min(4 * self._sample_size, self.problem.n)
+        if poor or self._steps_left(to_go) * step > anew:
+            del self._kept[self.whole]
+            self._ratios = []
+
+    def _whole_pays(self, to_go: float) -> bool:
+        """Whether a whole Hessian would reach the tolerance at less cost than blocks."""
+        if not self.problem.datafit.coupled or self._wanted > LARGEST_WHOLE:
             return False
-        outside = ~chosen[:, :-1]
-        excess = np.abs(point.original_slopes) - penalty.l1
+        if len(self._ratios) >= ENOUGH:
+            return True
+        steps = max(1.0, np.log(to_go) / np.log(FRESH))
+        return self._steps_left(to_go) * self._block_step() > self._whole_cost(steps)
+
+    def _stay_whole(self) -> bool:
+        if True not in self._kept or self._wanted > LARGEST_WHOLE:
+            return False
+        return self._toll * self._block_step() > self._whole_cost(STEPS_WHOLE)
+
+    def _block_step(self) -> float:
+        rows, width = self.problem.shape
+        return self._pass_cost() + rows * 10.0 * width**2
+
+    def _whole_cost(self, steps: float) -> float:
+        step = self._pass_cost() + self._solve_cost(self._wanted)
+        return self._build_cost(self._wanted) + steps * step
+
+    def _steps_left(self, to_go: float) -> float:
+        """Return how many more steps like those at this strength reach the tolerance."""
+        mean = np.exp(np.mean(np.log(np.maximum(self._ratios, 1e-3))))
+        return float(np.log(to_go) / np.log(min(mean, SLOWEST)))
+
+    def _pass_cost(self) -> float:
+        rows, width = self.problem.shape
+        return STEP + PASS * self.problem.n * rows * (width + 1)
+
+    def _build_cost(self, size: int) -> float:
+        return float(self._blocks()) * self._sample_size * size**2
+
+    def _solve_cost(self, size: int) -> float:
+        return SOLVE * self._blocks() * float(size) ** 3
+
+    def _blocks(self) -> int:
+        return 1 if self.problem.datafit.coupled else self.problem.datafit.n_rows
+
+    def _misses(self, metric: Metric, point: Point, penalty: Penalty, tol: float) -> bool:
+        """Whether a coefficient outside the metric has to move."""
+        if metric.chosen is None or self.everything:
+            return False
+        slopes = point.original_slopes
+        excess = np.abs(slopes) - penalty.l1
         if self.grouped:
-            excess = np.broadcast_to(
-                np.linalg.norm(point.original_slopes, axis=0) - penalty.l1, excess.shape
-            )
-        return bool((outside & ((excess > tol) | (point.coef != 0)) & penalty.free).any())
+            excess = np.broadcast_to(np.linalg.norm(slopes, axis=0) - penalty.l1, slopes.shape)
+        moves = ((excess > tol) & penalty.free) | (point.coef != 0)
+        return bool((moves & ~metric.chosen[:, :-1]).any())
 
     def _build(self, point: Point, penalty: Penalty) -> Metric:
-        rows = self._rows()
+        coef, intercept = point.coef, point.intercept
+        sample = bending_rows(self.problem, coef, intercept, self._sample_size)
         if self.whole:
             chosen = self._choose(point, penalty)
-            if chosen.sum() <= LARGEST_WHOLE:
-                return Metric(whole_block(rows, point.coef, point.intercept, chosen), chosen)
-        blocks = row_blocks(rows, point.coef, point.intercept)
-        if rows.n < self.problem.n:
+            return Metric(whole_block(sample, coef, intercept, chosen), chosen)
+        blocks = row_blocks(sample, coef, intercept)
+        if sample.n < self.problem.n:
             if self._gram is None:
-                self._gram = gram(_sampled(self.problem, GRAM_SAMPLE))
-            mean = mean_curvature(rows, point.coef, point.intercept)
+                self._gram = gram(self.problem)
+            mean = mean_curvature(sample, coef, intercept)
             blocks *= 1 - BLEND
             blocks += BLEND * mean[:, None, None] * self._gram
         return Metric(blocks)
 
     def _choose(self, point: Point, penalty: Penalty) -> NDArray[np.bool_]:
+        """Mark the coefficients that are not zero or nearly so, and the intercepts."""
         rows, width = self.problem.shape
         chosen = np.ones((rows, width + 1), bool)
         if self.everything:
@@ -139,16 +227,3 @@ class Curvature:
             near = np.abs(slopes) > NEAR * penalty.l1
             chosen[:, :-1] = (near & penalty.free) | (point.coef != 0)
         return chosen
-
-    def _rows(self) -> Problem:
-        if self._sample is None:
-            self._sample = _sampled(self.problem, self._sample_size)
-        return self._sample
-
-
-def _sampled(problem: Problem, size: int) -> Problem:
-    """Return the problem on ``size`` rows drawn once and for all, or on all of them."""
-    if size >= problem.n:
-        return problem
-    rng = np.random.default_rng(0)
-    return problem.take(np.sort(rng.choice(problem.n, size, replace=False)))

@@ -48,14 +48,14 @@ class Datafit(Protocol):
     def evaluate(self, eta: NDArray, part: slice = EVERYTHING) -> Evaluation:
         """Return value, slope and response at ``eta`` (C, m), the predictors of ``part``."""
 
-    def curvature(self, response: NDArray) -> NDArray:
-        """Return w_i d2l/deta_ki^2, shape (C, n), or (1, n) when all rows share it."""
+    def curvature(self, response: NDArray, part: slice = EVERYTHING) -> NDArray:
+        """Return w_i d2l/deta_ki^2, shape (C, m), or (1, m) when all rows share it."""
 
     def null_intercept(self) -> Array:
         """Return the intercepts (C,) of the model without features and offset."""
 
-    def take(self, rows: NDArray[np.intp]) -> Datafit:
-        """Return the loss of these rows, their weights scaled to sum to one."""
+    def take(self, rows: NDArray[np.intp], weights: Array) -> Datafit:
+        """Return the loss of these rows with new weights."""
 
 
 @dataclass(frozen=True)
@@ -88,13 +88,14 @@ class Multinomial:
         slope[labels, rows] -= weights
         return Evaluation(float(self.weights[part] @ losses), slope, response)
 
-    def curvature(self, response: NDArray) -> NDArray:
+    def curvature(self, response: NDArray, part: slice = EVERYTHING) -> NDArray:
         """Return the diagonal w p (1 - p); the full block is w (diag(p) - p p')."""
-        return self.weights.astype(response.dtype, copy=False) * response * (1 - response)
+        weights = self.weights[part].astype(response.dtype, copy=False)
+        return weights * response * (1 - response)
 
-    def take(self, rows: NDArray[np.intp]) -> Multinomial:
-        """Return the loss of these rows, their weights scaled to sum to one."""
-        return Multinomial(self.labels[rows], _share(self.weights[rows]), self.n_rows)
+    def take(self, rows: NDArray[np.intp], weights: Array) -> Multinomial:
+        """Return the loss of these rows with new weights."""
+        return Multinomial(self.labels[rows], weights, self.n_rows)
 
     def null_intercept(self) -> Array:
         """Return the log shares of the classes, centred."""
@@ -135,13 +136,14 @@ class Logistic:
         value = float((losses.astype(float, copy=False) @ self.weights[part]).sum())
         return Evaluation(value, slope, response)
 
-    def curvature(self, response: NDArray) -> NDArray:
+    def curvature(self, response: NDArray, part: slice = EVERYTHING) -> NDArray:
         """Return w p (1 - p)."""
-        return self.weights.astype(response.dtype, copy=False) * response * (1 - response)
+        weights = self.weights[part].astype(response.dtype, copy=False)
+        return weights * response * (1 - response)
 
-    def take(self, rows: NDArray[np.intp]) -> Logistic:
-        """Return the loss of these rows, their weights scaled to sum to one."""
-        return Logistic(self.targets[:, rows], _share(self.weights[rows]))
+    def take(self, rows: NDArray[np.intp], weights: Array) -> Logistic:
+        """Return the loss of these rows with new weights."""
+        return Logistic(self.targets[:, rows], weights)
 
     def null_intercept(self) -> Array:
         """Return the log odds of each row."""
@@ -175,18 +177,14 @@ class Gaussian:
         squares = np.einsum("ki,ki->i", error, error, dtype=float)
         return Evaluation(0.5 * float(self.weights[part] @ squares), slope, eta)
 
-    def curvature(self, response: NDArray) -> NDArray:
+    def curvature(self, response: NDArray, part: slice = EVERYTHING) -> NDArray:
         """Return w, the same for every row and point."""
-        return self.weights[None, :].astype(response.dtype, copy=False)
+        return self.weights[None, part].astype(response.dtype, copy=False)
 
-    def take(self, rows: NDArray[np.intp]) -> Gaussian:
-        """Return the loss of these rows, their weights scaled to sum to one."""
-        return Gaussian(self.targets[:, rows], _share(self.weights[rows]))
+    def take(self, rows: NDArray[np.intp], weights: Array) -> Gaussian:
+        """Return the loss of these rows with new weights."""
+        return Gaussian(self.targets[:, rows], weights)
 
     def null_intercept(self) -> Array:
         """Return the weighted means of the targets."""
         return self.targets @ self.weights
-
-
-def _share(weights: Array) -> Array:
-    return weights / weights.sum()

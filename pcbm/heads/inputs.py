@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numbers
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -29,14 +31,10 @@ def check_problem(
     if family not in FAMILIES:
         raise InputError(f"family={family!r} is unknown: {near(str(family), FAMILIES)}")
     Z = check_scores(Z)
-    target = np.asarray(y)
-    if len(target) != len(Z) or target.ndim not in (1, 2):
-        raise InputError(
-            f"y has shape {target.shape} for {len(Z)} rows of Z: give one label per row"
-        )
+    target = check_target(y, len(Z))
     weights = check_weights(sample_weight, len(Z))
     if offset is not None:
-        offset = np.asarray(offset, float).reshape(len(Z), -1)
+        offset = _offset_columns(offset, len(Z))
     kept = weights > 0
     if not kept.all():
         Z, target, weights = Z[kept], target[kept], weights[kept]
@@ -72,9 +70,40 @@ def _feature_major(Z: Array, weights: Array) -> tuple[NDArray, Array]:
     return features - rest[:, None], means + rest
 
 
+def check_target(y: ArrayLike, n: int) -> NDArray:
+    """Return ``y`` as an array of n rows, without missing values."""
+    target = np.asarray(y)
+    if target.ndim not in (1, 2) or len(target) != n:
+        raise InputError(f"y has shape {target.shape} for {n} rows of Z: give one label per row")
+    if target.dtype.kind == "f" and not np.isfinite(target).all():
+        raise InputError("y holds values that are NaN or infinite: remove those rows")
+    return target
+
+
+def _floats(values: ArrayLike, name: str) -> Array:
+    """Return an array of floats, or say that ``name`` holds something else."""
+    try:
+        return np.asarray(values, float)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"{name} holds values that are not numbers, or rows of unequal length: give numbers"
+        ) from None
+
+
+def _offset_columns(offset: ArrayLike, n: int) -> Array:
+    """Return an offset as (n, C); (n,) is one column."""
+    columns = _floats(offset, "offset")
+    columns = columns[:, None] if columns.ndim == 1 else columns
+    if columns.ndim != 2 or len(columns) != n:
+        raise InputError(
+            f"offset has shape {np.shape(offset)} for {n} rows of Z: give ({n}, C), one row each"
+        )
+    return columns
+
+
 def check_scores(Z: ArrayLike) -> Array:
     """Return ``Z`` as a finite float64 matrix with at least one row and one column."""
-    scores = np.asarray(Z, float)
+    scores = _floats(Z, "Z")
     if scores.ndim != 2 or 0 in scores.shape:
         raise InputError(
             f"Z has shape {scores.shape}: give a matrix of n rows and K concept scores"
@@ -89,7 +118,7 @@ def check_weights(sample_weight: ArrayLike | None, n: int) -> Array:
     """Return weights (n,) that sum to one."""
     if sample_weight is None:
         return np.full(n, 1.0 / n)
-    weights = np.asarray(sample_weight, float)
+    weights = _floats(sample_weight, "sample_weight")
     if weights.shape != (n,):
         raise InputError(f"sample_weight has shape {weights.shape}: give one weight for {n} rows")
     if not np.isfinite(weights).all() or (weights < 0).any():
@@ -104,19 +133,57 @@ def check_fixed(
     problem: Problem, l1_ratio: float, tol: float, penalty_factor: ArrayLike | None
 ) -> Array:
     """Check the settings of the penalty; return the factors (K,)."""
-    if not 0 <= l1_ratio <= 1:
-        raise InputError(f"l1_ratio={l1_ratio}: give a number from 0 to 1")
-    if not tol > 0:
-        raise InputError(f"tol={tol}: give a positive number")
+    if not isinstance(l1_ratio, numbers.Real) or not 0 <= l1_ratio <= 1:
+        raise InputError(f"l1_ratio={l1_ratio!r}: give a number from 0 to 1")
+    if not isinstance(tol, numbers.Real) or not 0 < tol < np.inf:
+        raise InputError(f"tol={tol!r}: give a positive number")
     width = problem.shape[1]
     if penalty_factor is None:
         return np.ones(width)
-    factor = np.asarray(penalty_factor, float)
-    if factor.shape != (width,) or not np.isfinite(factor).all() or (factor < 0).any():
-        raise InputError(
-            f"penalty_factor has shape {factor.shape}: give {width} non-negative numbers"
-        )
+    factor = _floats(penalty_factor, "penalty_factor")
+    if factor.shape != (width,):
+        raise InputError(f"penalty_factor has shape {factor.shape}: give {width} numbers")
+    if not np.isfinite(factor).all() or (factor < 0).any():
+        raise InputError("penalty_factor holds negative or non-finite numbers: give numbers >= 0")
     return factor
+
+
+def check_grid(n_lams: int, lam_min_ratio: float, lams: ArrayLike | None) -> Array | None:
+    """Check what makes the grid of a path; return given strengths as an array."""
+    if lams is None:
+        if not isinstance(n_lams, numbers.Integral) or n_lams < 1:
+            raise InputError(f"n_lams={n_lams!r}: give a whole number of at least 1")
+        if not isinstance(lam_min_ratio, numbers.Real) or not 0 < lam_min_ratio <= 1:
+            raise InputError(f"lam_min_ratio={lam_min_ratio!r}: give a number above 0, at most 1")
+        return None
+    strengths = _floats(lams, "lams")
+    if strengths.ndim != 1 or not len(strengths):
+        raise InputError(f"lams has shape {strengths.shape}: give a list of at least one number")
+    if not (np.isfinite(strengths) & (strengths > 0)).all():
+        raise InputError("lams holds numbers that are not positive and finite: give such numbers")
+    return strengths
+
+
+def check_lam(lam: float) -> None:
+    """Refuse a strength that is not positive and finite."""
+    if not isinstance(lam, numbers.Real) or not 0 < lam < np.inf:
+        raise InputError(f"lam={lam!r}: give a positive number")
+
+
+def check_point(
+    problem: Problem, coef: ArrayLike, intercept: ArrayLike, what: str
+) -> tuple[Array, Array]:
+    """Return coefficients (C, K) and intercepts (C,) that fit a problem."""
+    found = np.atleast_2d(_floats(coef, what)), np.atleast_1d(_floats(intercept, what))
+    shapes = problem.shape, problem.shape[:1]
+    if tuple(part.shape for part in found) != shapes:
+        raise InputError(
+            f"{what} has coefficients {found[0].shape} and intercepts {found[1].shape}: "
+            f"give {shapes[0]} and {shapes[1]}"
+        )
+    if not all(np.isfinite(part).all() for part in found):
+        raise InputError(f"{what} holds values that are NaN or infinite: give finite numbers")
+    return found
 
 
 def _datafit(target: NDArray, family: str, weights: Array) -> tuple[Datafit, NDArray | None]:
@@ -133,7 +200,7 @@ def _datafit(target: NDArray, family: str, weights: Array) -> tuple[Datafit, NDA
         if len(classes) != 2:
             raise InputError(f"y holds {len(classes)} classes: family 'binomial' takes two")
         return Logistic(labels[None].astype(float), weights), classes
-    values = target.astype(float)
+    values = _floats(target, "y")
     values = np.ascontiguousarray(values.reshape(len(values), -1).T)
     if not np.isfinite(values).all():
         raise InputError("y holds values that are NaN or infinite: remove those rows")

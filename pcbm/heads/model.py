@@ -14,7 +14,8 @@ from pcbm.heads.quadratic import descend, descend_groups, shift_rows
 
 Array = NDArray[np.float64]
 
-SWEEPS = 2  # of coordinate descent before a Newton step
+SWEEPS = 20  # of coordinate descent before a Newton step
+WHOLE_SWEEPS = 2  # where rows of a softmax are coupled, and descent is slow
 ROUNDS = 50
 GROUP_SWEEPS = 5  # as many, and one more for every so many coordinates
 GROUP_SWEEPS_EACH = 20
@@ -60,7 +61,7 @@ def minimise_model(
         new = _over_groups(metric, gradient, start, l1, l2, tol)
     elif metric.chosen is None:
         new = start
-        _lower(metric.blocks, gradient, new, l1, l2, tol, NO_SHIFTS)
+        _lower(metric.blocks, gradient, new, l1, l2, tol, NO_SHIFTS, SWEEPS)
     else:
         new = _over_chosen(metric.blocks, metric.chosen, gradient, start, l1, l2, tol)
     if softmax:
@@ -80,14 +81,30 @@ def _over_chosen(
     order = np.cumsum(chosen.ravel()).reshape(chosen.shape) - 1
     places = np.ascontiguousarray(order[:, chosen.all(axis=0)].T)
     part = start[chosen][None]
-    _lower(blocks, gradient[chosen][None], part, l1[chosen][None], l2[chosen][None], tol, places)
+    _lower(
+        blocks,
+        gradient[chosen][None],
+        part,
+        l1[chosen][None],
+        l2[chosen][None],
+        tol,
+        places,
+        WHOLE_SWEEPS,
+    )
     new = start.copy()
     new[chosen] = part[0]
     return new
 
 
 def _lower(
-    blocks: Array, q: Array, u: Array, l1: Array, l2: Array, tol: float, places: NDArray[np.intp]
+    blocks: Array,
+    q: Array,
+    u: Array,
+    l1: Array,
+    l2: Array,
+    tol: float,
+    places: NDArray[np.intp],
+    sweeps: int,
 ) -> None:
     """Minimise every block's model, in place: descent, and Newton steps where it is slow."""
     todo = np.arange(len(u))
@@ -95,7 +112,7 @@ def _lower(
         some = len(todo) < len(u)
         parts = [array[todo] if some else array for array in (q, u, l1, l2)]
         metrics = blocks[todo] if some and len(blocks) > 1 else blocks
-        worst = descend(metrics, parts[0], parts[1], parts[2], parts[3], tol, SWEEPS, places)
+        worst = descend(metrics, parts[0], parts[1], parts[2], parts[3], tol, sweeps, places)
         left = worst > tol
         for i in np.flatnonzero(left):
             newton_step(

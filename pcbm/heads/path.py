@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 
-from pcbm.heads.inputs import check_fixed, check_problem
+from pcbm.heads.inputs import check_fixed, check_grid, check_point, check_problem
 from pcbm.heads.penalties import Penalty
 from pcbm.heads.problem import Point, Problem
 from pcbm.heads.screen import Screen
@@ -146,18 +146,17 @@ def elastic_net_path(
     """
     problem, classes = check_problem(Z, y, family, sample_weight, offset, free)
     factor = check_fixed(problem, l1_ratio, tol, penalty_factor)
+    given = check_grid(n_lams, lam_min_ratio, lams)
+    first = None if start is None else check_point(problem, *start, "start")
     grouped = family == "grouped"
     outcomes, penalties = [], []
     with threads_for(len(problem.datafit.weights), *problem.shape):
         null = null_point(problem, factor)
-        if lams is None:
+        strengths = given
+        if strengths is None:
             top = lam_max_of(null, l1_ratio, factor, grouped=grouped)
             strengths = top * np.exp(np.linspace(0, np.log(lam_min_ratio), n_lams))
-        else:
-            strengths = np.asarray(lams, float)
-        point = null
-        if start is not None:
-            point = problem.at(np.asarray(start[0], float), np.asarray(start[1], float))
+        point = null if first is None else problem.at(*first)
         screen = Screen(problem, grouped=grouped)
         for lam in strengths:
             penalty = Penalty.elastic_net(lam, l1_ratio, factor, problem.free, grouped=grouped)
@@ -192,6 +191,8 @@ def lam_max_of(null: Point, l1_ratio: float, factor: Array, *, grouped: bool) ->
     size = np.linalg.norm(slopes, axis=0) if grouped else np.abs(slopes).max(axis=0)
     penalised = factor > 0
     top = (size[penalised] / factor[penalised]).max(initial=0.0)
+    if not np.ptp(null.problem.features, axis=1).any():  # constant columns: only rounding is left
+        top = 0.0
     return float(top / max(l1_ratio, SMALLEST_L1_RATIO)) if top > 0 else 1.0
 
 

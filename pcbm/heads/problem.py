@@ -61,12 +61,12 @@ class Problem:
             free=self.free[:, columns],
         )
 
-    def take(self, rows: NDArray[np.intp]) -> Problem:
-        """Return the problem over some data rows."""
+    def take(self, rows: NDArray[np.intp], weights: Array) -> Problem:
+        """Return the problem over some data rows, with new weights."""
         return replace(
             self,
             features=np.ascontiguousarray(self.features[:, rows]),
-            datafit=self.datafit.take(rows),
+            datafit=self.datafit.take(rows, weights),
             offset=None if self.offset is None else self.offset[:, rows],
         )
 
@@ -90,10 +90,18 @@ class Problem:
             slopes += self.features[:, part] @ found.slope.T
         return Point(self, coef, intercept, value, np.ascontiguousarray(slopes.T), level)
 
+    def row_curvature(self, coef: Array, intercept: Array) -> Array:
+        """Return how much each data row bends the loss: its curvature summed over C, (n,)."""
+        out = np.empty(self.n)
+        for part in self._chunks():
+            response = self.datafit.evaluate(self.predictors(coef, intercept, part), part).response
+            out[part] = self.datafit.curvature(response, part).sum(axis=0)
+        return out
+
     def _chunks(self) -> list[slice]:
         rows, width = self.shape
         size = CHUNK_BYTES // (self.features.itemsize * (width + 4 * rows))
-        size = max(size, SMALLEST_CHUNK)
+        size = -(-self.n // max(1, round(self.n / max(size, SMALLEST_CHUNK))))  # of equal size
         return [slice(first, min(first + size, self.n)) for first in range(0, self.n, size)]
 
     def start(self) -> Point:

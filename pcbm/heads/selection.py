@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pcbm.errors import InputError
-from pcbm.heads.inputs import check_problem, check_scores, check_weights
+from pcbm.heads.inputs import check_problem, check_scores, check_target, check_weights
 from pcbm.heads.path import NEC_THRESHOLD, Path, elastic_net_path
 
 Array = NDArray[np.float64]
@@ -154,8 +154,12 @@ def validated_lam(
         raise InputError(f"rule={rule!r}: give '1se' or 'min'")
     if measure not in MEASURES or (family == "gaussian" and measure == "accuracy"):
         raise InputError(f"measure={measure!r} does not serve family {family!r}: give 'loss'")
-    scores, target = check_scores(Z), np.asarray(y)
+    scores = check_scores(Z)
+    target = check_target(y, len(scores))
     weights = check_weights(sample_weight, len(scores))
+    there = weights > 0
+    if not there.all():  # such rows do not exist, nor does a class that only they have
+        scores, target, weights = scores[there], target[there], weights[there]
     held = held_out_rows(
         target if target.ndim == 1 and family != "gaussian" else len(scores), validation, seed
     )

@@ -41,20 +41,20 @@ def solve(
     minimum if it lowers the objective enough, else a point on the way to the minimum.
     """
     itemsize = point.problem.features.itemsize
-    extrapolation = None if curvature.exact else Extrapolation()
+    extrapolation = Extrapolation() if curvature.approximate else None
     violation = point.violation(penalty)
     best = Outcome(point, violation, 0, violation <= tol)
     waited = 0
     for step in range(1, max_iter + 1):
         if best.converged or waited > PATIENCE[itemsize]:
             break
-        if curvature.exact:
+        if not curvature.approximate:
             extrapolation = None
         metric = curvature.metric(point, penalty, tol)
         minimum = minimise_model(point, metric, penalty, max(0.05 * violation, 0.3 * tol))
         point, length = _advance(point, minimum, penalty, extrapolation)
         before, violation = violation, point.violation(penalty)
-        curvature.learn(violation / before, length)
+        curvature.learn(violation / before, length, tol / max(violation, tol))
         waited = 0 if violation < best.violation else waited + 1
         if violation < best.violation:
             best = Outcome(point, violation, step, violation <= tol)

@@ -43,7 +43,7 @@ def _number(
         return
     real = isinstance(value, numbers.Real) and not isinstance(value, bool)
     size = float(value) if real else np.nan  # type: ignore[arg-type]
-    if not (low < size if open_low else low <= size) or not size <= high:
+    if not ((low < size if open_low else low <= size) and size <= high and np.isfinite(size)):
         span = f"{'above' if open_low else 'of at least'} {low:g}"
         span += f" and at most {high:g}" if high < np.inf else ""
         raise InputError(f"{name}={value!r}: give a number {span}")
