@@ -9,14 +9,15 @@ with l1_i = inf for a coordinate that must not move and l1_i = 0 for an intercep
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from pcbm.heads.compiled import compiled
 
 Array = NDArray[np.float64]
 
 
-@numba.njit(cache=True, fastmath={"reassoc", "contract", "nsz"})
+@compiled(fastmath={"reassoc", "contract", "nsz"})
 def _sweep(M, q, u, l1, l2, index, size):  # type: ignore[no-untyped-def]  # numba infers types
     """Minimise over each listed coordinate in turn; return the largest violation met."""
     worst = 0.0
@@ -43,7 +44,7 @@ def _sweep(M, q, u, l1, l2, index, size):  # type: ignore[no-untyped-def]  # num
     return worst
 
 
-@numba.njit(cache=True)
+@compiled
 def shift_rows(u, l1, l2, places):  # type: ignore[no-untyped-def]
     """Subtract from each feature's C coefficients the common shift that costs least, in place.
 
@@ -75,7 +76,7 @@ def shift_rows(u, l1, l2, places):  # type: ignore[no-untyped-def]
                 u[places[f, k]] -= shift
 
 
-@numba.njit(cache=True)
+@compiled
 def _best_shift(b, total, l1, l2):  # type: ignore[no-untyped-def]
     """Minimise sum_k l1 |b_k - c| + l2 (b_k - c)^2 / 2 over c, for sorted b."""
     rows = len(b)
@@ -91,7 +92,7 @@ def _best_shift(b, total, l1, l2):  # type: ignore[no-untyped-def]
     return 0.0
 
 
-@numba.njit(cache=True)
+@compiled
 def _support(u, l1, index):  # type: ignore[no-untyped-def]
     """List the coordinates that are non-zero or unpenalised; return how many there are."""
     count = 0
@@ -102,7 +103,7 @@ def _support(u, l1, index):  # type: ignore[no-untyped-def]
     return count
 
 
-@numba.njit(cache=True)
+@compiled
 def descend(M, q, u, l1, l2, tol, max_sweeps, places):  # type: ignore[no-untyped-def]
     """Lower the models of B independent blocks by coordinate descent, in place.
 
@@ -141,7 +142,7 @@ def descend(M, q, u, l1, l2, tol, max_sweeps, places):  # type: ignore[no-untype
     return last
 
 
-@numba.njit(cache=True)
+@compiled
 def _group_norm(z, a, l1):  # type: ignore[no-untyped-def]
     """Norm v of the minimiser of sum_k a_k u_k^2/2 - z_k u_k + l1 ||u||: root of a 1-D equation.
 
@@ -162,7 +163,7 @@ def _group_norm(z, a, l1):  # type: ignore[no-untyped-def]
     return v
 
 
-@numba.njit(cache=True)
+@compiled
 def descend_groups(M, q, u, l1, l2, free, tol, max_sweeps):  # type: ignore[no-untyped-def]
     """Lower a model whose columns share norms by descent over columns, in place.
 

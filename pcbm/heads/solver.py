@@ -45,13 +45,16 @@ def solve(
     violation = point.violation(penalty)
     best = Outcome(point, violation, 0, violation <= tol)
     waited = 0
+    # An error of an intercept counts in a column's violation times that column's mean.
+    share = 1 / max(1.0, float(np.abs(point.problem.means).max(initial=0.0)))
     for step in range(1, max_iter + 1):
         if best.converged or waited > PATIENCE[itemsize]:
             break
         if not curvature.approximate:
             extrapolation = None
         metric = curvature.metric(point, penalty, tol)
-        minimum = minimise_model(point, metric, penalty, max(0.05 * violation, 0.3 * tol))
+        inner = share * max(0.05 * violation, 0.3 * tol)
+        minimum = minimise_model(point, metric, penalty, inner)
         point, length = _advance(point, minimum, penalty, extrapolation)
         before, violation = violation, point.violation(penalty)
         curvature.learn(violation / before, length, tol / max(violation, tol))
