@@ -31,12 +31,12 @@ def demo(
     """Build data, fit, edit and report on an embedded world of shapes; offline, in a minute."""
     began = time.perf_counter()
     from pcbm.activations.cache import cache_folder
-    from pcbm.demo import save_story, tell_story
+    from pcbm.demo import REPORT, save_story, tell_story
     from pcbm.files import refuse_existing
 
     folder = cache_folder() / "demo" if out is None else out
     force = force or out is None
-    refuse_existing(folder, force=force)
+    refuse_existing(folder, force=force, mark=REPORT)
     with stages(quiet=common.quiet) as progress:
         story = tell_story(common.seed, common.device, progress)
     save_story(story, folder, force=force)
@@ -48,7 +48,7 @@ def demo(
         "path": story.path,
         "run": folder / "edited",
         "run_before": folder / "run",
-        "report": folder / "report.html",
+        "report": folder / REPORT,
         "seconds": time.perf_counter() - began,
     }
     return Result(document, lambda: _view(story, document))

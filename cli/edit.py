@@ -70,12 +70,13 @@ def edit(
     from pcbm.files import refuse_existing
     from pcbm.model import load_run, save_run
     from pcbm.model.pipeline import labels_for
+    from pcbm.model.run import CONFIG
 
     if refit != (train is not None):
         raise InputError("--refit and --train DATA belong together: give both or neither")
     wanted = edit_plan(zero or [], scale or [], set_to or [], plan, classes or [], at)
     wanted = wanted.signed(author, reason, date)
-    refuse_existing(out, force=force)
+    refuse_existing(out, force=force, mark=CONFIG)
     before = load_run(run)
     warnings: list[str] = []
 

@@ -90,6 +90,7 @@ def fit(
     """Fit a sparse head on concept scores, beside its controls."""
     from pcbm.files import refuse_existing
     from pcbm.model import FitSettings, fit_run, save_run
+    from pcbm.model.run import CONFIG
 
     if concepts_per_class is not None and lam is not None:
         raise InputError("--concepts-per-class and --lam both choose the path point: give one")
@@ -103,7 +104,7 @@ def fit(
         seed=common.seed,
         control_repeats=control_repeats,
     )
-    refuse_existing(out, force=force)
+    refuse_existing(out, force=force, mark=CONFIG)
     rows, held_out = read(data, common), None if test is None else read(test, common)
     check_one_test_set(rows, held_out, test_size)
     test_size = TEST_SIZE if test_size is None else test_size
@@ -235,6 +236,7 @@ def _view(run: Any) -> list[Block]:
     figure = "r2" if m["task"] == "regression" else "accuracy"
     classes = "" if m["n_classes"] is None else f", {m['n_classes']} classes"
     blocks = warning_lines(m["warnings"])
+    blocks += [Line(f"note: {text}") for text in m["notes"]]
     blocks.append(
         Line(
             f"{m['run']}: {m['task']}, {m['n_train']:,} rows to fit{classes}, "

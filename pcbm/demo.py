@@ -36,6 +36,7 @@ from pcbm.shapes import (
 )
 
 BACKBONE = "demo:tiny-clip"
+REPORT = "report.html"
 SIZES = {"train": 1500, "test": 1000, "shifted": 1000}
 REASON = "the background texture gives the class away in training and says nothing of the shape"
 RANDOM_REPEATS = 20
@@ -132,10 +133,10 @@ def tell_story(seed: int = 0, device: str = "auto", progress: Progress | None = 
 
 def save_story(story: Story, folder: Path, *, force: bool = False) -> None:
     """Write ``run/``, ``edited/`` and ``report.html`` into a folder, whole or not at all."""
-    with new_folder(folder, force=force) as draft:
+    with new_folder(folder, mark=REPORT, force=force) as draft:
         for name, run in (("run", story.run), ("edited", story.edited)):
             save_run(run, draft / name, place=folder / name)
-        write_text(draft / "report.html", story.report)
+        write_text(draft / REPORT, story.report)
 
 
 def _stage(tell: Progress, name: str) -> Callable[[int, int], None]:

@@ -113,17 +113,24 @@ def _umask() -> int:
     return mask
 
 
-def refuse_existing(path: Path, *, force: bool) -> None:
+def refuse_existing(path: Path, *, force: bool, mark: str | None = None) -> None:
     """Raise InputError when an output cannot be written, before any time is spent on it.
 
     It exists already and ``force`` was not given, it holds the current folder, or the folder it
-    would lie in is a file or cannot be written to.
+    would lie in is a file or cannot be written to. Of folders, ``force`` replaces an empty one or
+    one that holds the file ``mark``: a mistyped name must not cost somebody's photographs.
     """
     if path.exists() and not force:
         raise InputError(f"the output {path} exists already: choose another --out, or add --force")
     here = Path.cwd()
     if path.resolve() in (here, *here.parents):
         raise InputError(f"the output {path} holds the current folder: choose another --out")
+    full = path.is_dir() and not path.is_symlink() and any(path.iterdir())
+    if full and (mark is None or not (path / mark).exists()):
+        raise InputError(
+            f"the output {path} is a folder that pcbm did not write, so --force does not replace "
+            "it: choose another --out, or remove it yourself"
+        )
     above = next(folder for folder in path.absolute().parents if folder.exists())
     if not above.is_dir() or not os.access(above, os.W_OK):
         reason = "cannot be written to" if above.is_dir() else "is a file"
@@ -133,12 +140,17 @@ def refuse_existing(path: Path, *, force: bool) -> None:
 
 
 @contextmanager
-def new_folder(path: Path, *, force: bool = False) -> Iterator[Path]:
+def new_folder(path: Path, *, mark: str, force: bool = False) -> Iterator[Path]:
     """Yield a temporary sibling folder that takes the place of ``path`` only on success.
 
     What was there is renamed before it is removed, so that no kill leaves a half of either.
+
+    Raises
+    ------
+    InputError
+        See `refuse_existing`.
     """
-    refuse_existing(path, force=force)
+    refuse_existing(path, force=force, mark=mark)
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp"))
     old = draft.with_suffix(".old")

@@ -236,7 +236,7 @@ def write_store(
         content=None,
         backbone=rows.record,
     )
-    with new_folder(path, force=force) as draft:
+    with new_folder(path, mark=MANIFEST, force=force) as draft:
         writer = StoreWriter.start(draft, manifest)
         for number in writer.todo():
             start = number * shard_rows

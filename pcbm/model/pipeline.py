@@ -30,6 +30,8 @@ from pcbm.model.run import Run, describe, task_of
 from pcbm.projection import PROJECTIONS, fit_projection
 from pcbm.residual import RESIDUALS
 
+FEWEST_REPEATS = 20
+
 Progress = Callable[[str, int, int], None]
 
 
@@ -128,7 +130,8 @@ def fit_run(
         "path": _path_record(model, train_part, labels.task),
         "validation": validation.to_dict(),
         "evaluation": evaluation,
-        "warnings": [*([labels.note] if labels.note else []), *_warnings(model, controls)],
+        "notes": [labels.note] if labels.note else [],
+        "warnings": _warnings(model, controls),
         "seconds": {"fit": fitted - began, "controls": ended - fitted, "total": ended - began},
     }
     config = describe(
@@ -330,6 +333,11 @@ def _warnings(model: Any, controls: dict[str, Any]) -> list[str]:
             f"{random['mean']:.3f} on average against {random['named']:.3f} "
             f"(difference {random['difference']:+.3f}, 95 % interval {low:+.3f} to {high:+.3f}, "
             f"p = {random['p_value']:.3g})"
+        )
+    if random is not None and random["repeats"] < FEWEST_REPEATS:
+        texts.append(
+            f"{random['repeats']} random banks are few: p cannot fall below "
+            f"{1 / (1 + random['repeats']):.2g}; use {FEWEST_REPEATS} or more"
         )
     if model.nec_ == 0:
         texts.append("no concept has a coefficient: lower --lam or raise --concepts-per-class")

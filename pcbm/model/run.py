@@ -73,6 +73,7 @@ class Run:
             "residual": None if model.residual_ is None else {"kind": model.residual},
             "path": None,
             "evaluation": None,
+            "notes": [],
             "warnings": [],
             "seconds": None,
         }
@@ -144,7 +145,9 @@ def describe(
     }
 
 
-def save_run(run: Run, folder: Path, *, place: Path | None = None, force: bool = False) -> None:
+def save_run(
+    run: Run, folder: str | Path, *, place: Path | None = None, force: bool = False
+) -> None:
     """Write a RUN folder, whole or not at all.
 
     Parameters
@@ -159,10 +162,11 @@ def save_run(run: Run, folder: Path, *, place: Path | None = None, force: bool =
     Raises
     ------
     InputError
-        The folder exists and ``force`` is false.
+        The folder exists and ``force`` is false, or it holds something else than a run.
     """
+    folder = Path(folder)
     run.metrics["run"] = (place or folder).as_posix()
-    with new_folder(folder, force=force) as draft:
+    with new_folder(folder, mark=CONFIG, force=force) as draft:
         write_text(draft / CONFIG, to_json(run.config) + "\n")
         write_text(draft / METRICS, to_json(run.metrics) + "\n")
         write_text(draft / EDITS, to_json(run.edits) + "\n")
@@ -175,7 +179,7 @@ def save_run(run: Run, folder: Path, *, place: Path | None = None, force: bool =
 
 
 def weights_csv(model: Any) -> str:
-    """Return every coefficient as CSV, per row of the head the largest first.
+    """Return every coefficient that is not zero as CSV, per row of the head the largest first.
 
     In a binary head the one row is named by the second class, for which positive argues.
     """
@@ -183,10 +187,16 @@ def weights_csv(model: Any) -> str:
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["class", "concept", "coef", "score_mean", "score_std"])
     for name, row in zip(row_names(model), model.coef_, strict=True):
-        for j in np.argsort(-np.abs(row), kind="stable"):
+        for j in strongest(row):
             numbers = (row[j], model.mean_[j], model.scale_[j])
             table.writerow([name, model.concept_names_[j], *(repr(float(v)) for v in numbers)])
     return text.getvalue()
+
+
+def strongest(row: np.ndarray) -> np.ndarray:
+    """Return the positions of the coefficients that are not zero, the largest first."""
+    used = np.flatnonzero(row)
+    return used[np.argsort(-np.abs(row[used]), kind="stable")]
 
 
 def model_state(model: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from pcbm.errors import InputError
 from pcbm.files import refuse_existing, write_text
 from pcbm.model import PostHocCBM, PostHocCBMRegressor, Run, load_run
-from pcbm.model.run import row_names
+from pcbm.model.run import row_names, strongest
 from pcbm.report.page import render_report
 
 STRONGEST = 5
@@ -35,8 +33,7 @@ class View:
         return [
             {"class": name, "concept": model.concept_names_[j], "coef": float(row[j])}
             for name, row in zip(row_names(model), model.coef_, strict=True)
-            for j in np.argsort(-np.abs(row), kind="stable")
-            if row[j] != 0
+            for j in strongest(row)
         ]
 
     def __repr__(self) -> str:

@@ -122,8 +122,13 @@ class TestData:
         assert "exists already" in line
         assert "--force" in line
         assert (out / "mine.txt").read_text() == "keep"
+        line = pcbm("fit", world.data, *options, "--force").refused()
+        assert "did not write" in line
+        assert (out / "mine.txt").read_text() == "keep"
+        (out / "mine.txt").unlink()
         assert pcbm("fit", world.data, *options, "--force").code == 0
-        assert not (out / "mine.txt").exists()
+        assert pcbm("fit", world.data, *options, "--force").code == 0
+        assert (out / "config.json").exists()
 
 
 class TestConcepts:

@@ -12,23 +12,35 @@ from pcbm.files import new_folder, refuse_existing
 
 def test_a_folder_takes_its_place_only_on_success(tmp_path: Path) -> None:
     out = tmp_path / "run"
-    with new_folder(out) as draft:
+    with new_folder(out, mark="a") as draft:
         (draft / "a").write_text("1")
         assert not out.exists()
-    with pytest.raises(RuntimeError), new_folder(out, force=True) as draft:
+    with pytest.raises(RuntimeError), new_folder(out, mark="a", force=True) as draft:
         (draft / "a").write_text("2")
         raise RuntimeError
     assert (out / "a").read_text() == "1"
-    with new_folder(out, force=True) as draft:
+    with new_folder(out, mark="a", force=True) as draft:
         (draft / "b").write_text("3")
     assert [path.name for path in out.iterdir()] == ["b"]
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
+def test_a_folder_that_was_not_written_here_is_not_replaced(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    with new_folder(photos, mark="config.json", force=True):
+        pass
+    (photos / "cat.jpg").write_text("")
+    message = r"photos is a folder that pcbm did not write, so --force does not replace it"
+    with pytest.raises(InputError, match=message), new_folder(photos, mark="a", force=True):
+        pass
+    assert (photos / "cat.jpg").exists()
+
+
 def test_a_link_is_replaced_and_what_it_points_to_stays(tmp_path: Path) -> None:
     (tmp_path / "kept").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "kept")
-    with new_folder(tmp_path / "link", force=True):
+    with new_folder(tmp_path / "link", mark="a", force=True):
         pass
     assert not (tmp_path / "link").is_symlink()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["kept", "link"]
