@@ -179,7 +179,7 @@ def save_run(
 
 
 def weights_csv(model: Any) -> str:
-    """Return every coefficient that is not zero as CSV, per row of the head the largest first.
+    """Return every coefficient as CSV, per row of the head the largest first.
 
     In a binary head the one row is named by the second class, for which positive argues.
     """
@@ -187,7 +187,7 @@ def weights_csv(model: Any) -> str:
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["class", "concept", "coef", "score_mean", "score_std"])
     for name, row in zip(row_names(model), model.coef_, strict=True):
-        for j in strongest(row):
+        for j in np.argsort(-np.abs(row), kind="stable"):
             numbers = (row[j], model.mean_[j], model.scale_[j])
             table.writerow([name, model.concept_names_[j], *(repr(float(v)) for v in numbers)])
     return text.getvalue()

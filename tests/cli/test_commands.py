@@ -97,7 +97,7 @@ class TestFit:
         common = ("--concepts", world.bank, "--control-repeats", 2, "--out", tmp_path / "r")
         done = pcbm("fit", data, *common, "--json")
         assert done.document["task"] == "multilabel"
-        assert any("';'" in text for text in done.document["warnings"])
+        assert any("';'" in text for text in done.document["notes"])
         found = pcbm("predict", tmp_path / "r", data, "--json").document
         assert found["classes"] == ["furry", "loud"]
         assert {tuple(label) for label in found["label"]} == {
@@ -117,7 +117,7 @@ class TestFit:
         done = pcbm("fit", data, *common, "--json")
         assert done.document["r2"]["test"] > 0.9
         assert "accuracy" not in done.document
-        assert any("regression" in text for text in done.document["warnings"])
+        assert any("regression" in text for text in done.document["notes"])
         assert pcbm("evaluate", tmp_path / "r", data, "--json").document["rmse"] < 0.5
         predicted = pcbm("predict", tmp_path / "r", data, "--json").document
         assert (predicted["classes"], predicted["proba"]) == (None, None)
