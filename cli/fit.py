@@ -124,7 +124,7 @@ def fit(
     document = {
         **run.metrics,
         "skipped": list(dict.fromkeys([*train.skipped, *tested.skipped])),
-        "notes": bank.notes,
+        "notes": [*run.metrics["notes"], *bank.notes],
     }
     return Result(document, lambda: _view(run))
 
