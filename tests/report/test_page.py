@@ -228,6 +228,7 @@ def test_a_regression_has_its_own_words() -> None:
     assert "logit" not in page
 
 
+@pytest.mark.slow
 def test_two_hundred_classes_stay_under_three_megabytes() -> None:
     rng = np.random.default_rng(0)
     X = rng.normal(size=(800, 170))
