@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-MEMORY = 6
+MEMORY = 10
 RIDGE = 1e-10
 
 

@@ -21,15 +21,15 @@ SAMPLE = 4096  # rows that the first metrics are taken from
 BLEND = 0.2  # share of the plain second moments in a sampled block metric, against its noise
 FRESH = 0.15  # share of the violation that a step with a new Hessian is expected to leave
 POOR = 0.5  # share from which a new Hessian on a sample asks for more rows
-KEEP = 5  # penalty strengths that a block metric of a softmax serves
+KEEP = 8  # penalty strengths that a block metric of a softmax serves
 REFRESH_AFTER = 8  # steps at one strength after which it is taken anew
 JUDGE_AFTER = 4  # steps at one strength after which whole is weighed against blocks
-ENOUGH = 24  # steps at one strength after which blocks have had their chance
+ENOUGH = 60  # steps at one strength after which blocks have had their chance
 SLOWEST = 0.97  # share left by a step beyond which no forecast is made
 NEAR = 0.8  # share of the threshold at which a zero coefficient is let into the metric
 STEP = 1e7  # cost of a step besides its products, in operations of a large matrix product
 STEPS_WHOLE = 2.0  # steps that a whole Hessian is expected to need at one strength
-PASS = 8.0  # cost of a pass over the data per n K C, likewise
+PASS, NARROW = 10.0, 50.0  # cost of a pass over the data per n K C, and per n K, likewise
 SOLVE = 3.0  # cost of a Newton solution per cube of its coordinates, likewise
 
 
@@ -65,7 +65,8 @@ class Curvature:
         self.whole = self.everything
         self.damping: float = 1.0 if last is None else last.damping
         self._kept: dict[bool, _Kept] = {}
-        self._sample_size = problem.n if problem.n <= 4 * SAMPLE else SAMPLE
+        few = problem.datafit.coupled and not self.everything  # blocks are approximate anyway
+        self._sample_size = problem.n if problem.n <= (1 if few else 4) * SAMPLE else SAMPLE
         if last is not None:
             self._sample_size = min(max(self._sample_size, last._sample_size), problem.n)
         self._gram: Array | None = None
@@ -119,8 +120,6 @@ class Curvature:
         self._ratios.append(ratio)
         if step < 1.0:
             self.damping = min(2.0 * self.damping, 1e8)
-        elif ratio > 0.9 and not self.exact:
-            self.damping = max(self.damping, min(1.5 * self.damping, 2.0))
         elif ratio < 0.5:
             self.damping = max(1.0, self.damping / 2.0)
         if to_go >= 1.0:
@@ -176,7 +175,7 @@ class Curvature:
 
     def _pass_cost(self) -> float:
         rows, width = self.problem.shape
-        return STEP + PASS * self.problem.n * rows * (width + 1)
+        return STEP + self.problem.n * (width + 1) * (PASS * rows + NARROW)
 
     def _build_cost(self, size: int) -> float:
         return float(self._blocks()) * self._sample_size * size**2

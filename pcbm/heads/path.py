@@ -149,7 +149,8 @@ def elastic_net_path(
     given = check_grid(n_lams, lam_min_ratio, lams)
     first = None if start is None else check_point(problem, *start, "start")
     grouped = family == "grouped"
-    outcomes, penalties = [], []
+    outcomes: list[Outcome] = []
+    penalties: list[Penalty] = []
     with threads_for(len(problem.datafit.weights), *problem.shape):
         null = null_point(problem, factor)
         strengths = given
@@ -160,13 +161,30 @@ def elastic_net_path(
         screen = Screen(problem, grouped=grouped)
         for lam in strengths:
             penalty = Penalty.elastic_net(lam, l1_ratio, factor, problem.free, grouped=grouped)
-            outcome = screen.solve(point, penalty, tol * lam, max_iter)
+            ahead = _ahead(outcomes, strengths)
+            outcome = screen.solve(point, penalty, tol * lam, max_iter, ahead)
             if not outcome.converged:
                 _warn(lam, outcome, tol)
             point = outcome.point
             outcomes.append(outcome)
             penalties.append(penalty)
     return _collect(strengths, outcomes, penalties, null, family, classes)
+
+
+def _ahead(outcomes: list[Outcome], lams: Array) -> tuple[Array, Array] | None:
+    """Guess the next solution from the last two, as a straight line in lam.
+
+    Coefficients keep their zeros and signs. Steps of equal size in the logarithm of lam leave
+    the line good to a few parts in a hundred of the objective's change.
+    """
+    done = len(outcomes)
+    if done < 2 or not lams[done] < lams[done - 1] < lams[done - 2]:
+        return None
+    share = (lams[done] - lams[done - 1]) / (lams[done - 1] - lams[done - 2])
+    before, last = outcomes[-2].point, outcomes[-1].point
+    coef = last.coef + share * (last.coef - before.coef)
+    start, end = before.original_intercept, last.original_intercept
+    return np.where(coef * last.coef > 0, coef, 0.0), end + share * (end - start)
 
 
 def null_point(problem: Problem, factor: Array) -> Point:

@@ -40,8 +40,19 @@ class Screen:
         self._columns = np.arange(width if width <= FEW_COLUMNS else 0)
         self._curvature: Curvature | None = None
 
-    def solve(self, point: Point, penalty: Penalty, tol: float, max_iter: int) -> Outcome:
-        """Minimise from ``point``, a point of the exact problem."""
+    def solve(
+        self,
+        point: Point,
+        penalty: Penalty,
+        tol: float,
+        max_iter: int,
+        ahead: tuple[Array, Array] | None = None,
+    ) -> Outcome:
+        """Minimise from ``point``, a point of the exact problem.
+
+        ``ahead`` may give other coefficients (C, K), on columns that ``point`` uses, and
+        original intercepts (C,) to start from if the objective is less there.
+        """
         if self._curvature is not None:
             self._curvature.begin()
         violation = point.violation(penalty)
@@ -49,9 +60,14 @@ class Screen:
         while violation > tol and spent < max_iter:
             curvature = self._over(self._close(point, penalty))
             part = penalty.restrict(self._columns)
+            begin = self._inside(point, curvature.problem)
+            if ahead is not None:
+                trial = curvature.problem.at(ahead[0][:, self._columns], ahead[1])
+                begin = min(begin, trial, key=lambda p: p.objective(part))
+                ahead = None
             outcome = solve(
                 curvature,
-                self._inside(point, curvature.problem),
+                begin,
                 part,
                 tol * (SINGLE_MARGIN if self.single else margin),
                 max_iter=max_iter - spent,
