@@ -112,7 +112,7 @@ def edit(
         "notes": list(step.notes),
         "warnings": list(step.warnings),
     }
-    return Result(document, lambda: _view(document, wanted, len(step.changes)))
+    return Result(document, lambda: _view(document, wanted))
 
 
 def edit_plan(
@@ -181,16 +181,18 @@ def name_and_number(text: str, option: str) -> tuple[str, float]:
     return name, value
 
 
-def _view(document: dict[str, Any], plan: Any, changes: int) -> list[Block]:
+def _view(document: dict[str, Any], plan: Any) -> list[Block]:
     blocks = warning_lines(document["warnings"])
     blocks += [Line(note) for note in document["notes"]]
     done = "; ".join(str(item) for item in plan.edits)
-    blocks.append(Line(f"{document['run']}: {done} ({changes} coefficients changed)"))
     rows = [
         (change["class"], change["concept"], change["coef"]["before"], change["coef"]["after"])
         for change in document["changes"]
-        if change["coef"] is not None
+        if change["coef"] is not None and change["coef"]["before"] != change["coef"]["after"]
     ]
+    rows.sort(key=lambda row: -abs(row[3] - row[2]))
+    changed = f"{len(rows)} coefficient{'' if len(rows) == 1 else 's'} changed"
+    blocks.append(Line(f"{document['run']}: {done} ({changed})"))
     blocks.append(Table(("for", "concept", "coef before", "after"), rows[:SHOWN_CHANGES]))
     if len(rows) > SHOWN_CHANGES:
         blocks.append(Line(f"{len(rows) - SHOWN_CHANGES} more in {document['run']}/edits.json"))

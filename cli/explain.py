@@ -72,16 +72,15 @@ def _sample(sample: dict[str, Any]) -> list[Block]:
     concepts = sample["concepts"][:SHOWN_CONCEPTS]
     rest = sum(c["contribution"] for c in sample["concepts"][SHOWN_CONCEPTS:]) + sample["other"]
     rows: list[tuple[Any, ...]] = [
-        (c["name"], c["contribution"], c["coef"], c["score"]) for c in concepts
+        (c["name"], c["contribution"], c["coef"], c["standardised"], c["score"]) for c in concepts
     ]
-    rows += [("(other concepts)", rest, None, None)] if rest else []
-    rows += [("(intercept)", sample["intercept"], None, None)]
+    nothing = (None, None, None)
+    rows += [("(other concepts)", rest, *nothing)] if rest else []
+    rows += [("(intercept)", sample["intercept"], *nothing)]
     if sample["residual"] is not None:
-        rows.append(("(residual)", sample["residual"], None, None))
-    toward = (
-        "" if sample["toward"] in (None, label) else f"; positive argues for {sample['toward']}"
-    )
+        rows.append(("(residual)", sample["residual"], *nothing))
+    toward = "" if sample["toward"] is None else f"; positive argues for {sample['toward']}"
     return [
         Line(f"{sample['id']}: {name}{proba}{against}, margin {sample['margin']:+.3f}{toward}"),
-        Table(("concept", "contribution", "coef", "score"), rows),
+        Table(("concept", "contribution", "= coef", "x standardised", "(score)"), rows),
     ]

@@ -257,6 +257,7 @@ def _view(run: Any) -> list[Block]:
     if m["residual"] is not None:
         both = m["residual"][figure]
         rows.insert(1, ("without residual", both["concepts_only"], m["nec"], ""))
-    blocks.append(Table((f"test {figure}", "value", "NEC", ""), rows))
+    exact = " (every label right)" if m["task"] == "multilabel" else ""
+    blocks.append(Table((f"test {figure}{exact}", "value", "NEC", ""), rows))
     blocks.append(weights_table(run.model, row_names(run.model), class_names(run.model)))
     return blocks

@@ -91,7 +91,7 @@ def _view(document: dict[str, Any]) -> list[Block]:
     n = len(document["ids"])
     proba = document["proba"] or [None] * n
     rows = [
-        (name, _label(label), None if p is None else max(p))
+        (name, _label(label), None if p is None or isinstance(label, list) else max(p))
         for name, label, p in zip(document["ids"], document["label"], proba, strict=True)
     ]
     blocks: list[Block] = [Table(("id", "label", "probability"), rows[:SHOWN_ROWS])]

@@ -8,7 +8,7 @@ from typing import Any
 
 from pcbm.cli.output import Block, Line, Table
 
-FIGURES = ("accuracy", "balanced_accuracy", "auc", "r2", "rmse", "worst_group")
+FIGURES = ("accuracy", "label_accuracy", "balanced_accuracy", "auc", "r2", "rmse", "worst_group")
 SHOWN_CLASSES = 30
 SHOWN_WEIGHTS = 5
 

@@ -122,11 +122,15 @@ def refuse_existing(path: Path, *, force: bool, mark: str | None = None) -> None
     """
     if path.exists() and not force:
         raise InputError(f"the output {path} exists already: choose another --out, or add --force")
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise InputError(f"the output {path} is no regular file or folder: choose another --out")
     here = Path.cwd()
     if path.resolve() in (here, *here.parents):
         raise InputError(f"the output {path} holds the current folder: choose another --out")
+    if path.is_dir() and mark is None:
+        raise InputError(f"the output {path} is a folder, expected a file: choose another --out")
     full = path.is_dir() and not path.is_symlink() and any(path.iterdir())
-    if full and (mark is None or not (path / mark).exists()):
+    if mark is not None and full and not (path / mark).exists():
         raise InputError(
             f"the output {path} is a folder that pcbm did not write, so --force does not replace "
             "it: choose another --out, or remove it yourself"

@@ -77,5 +77,5 @@ def _text(value: Any) -> str:
 
 def _plain(text: str) -> str:
     """Return one line of text that Markdown shows as it is."""
-    flat = " ".join(str(text).split())
+    flat = " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
     return "".join(f"\\{c}" if c in "\\`*_{}[]<>#|" else c for c in flat)

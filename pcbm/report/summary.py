@@ -16,6 +16,8 @@ from pcbm.report.figures import (
     signed,
 )
 
+ALWAYS = {"regression": "the mean", "multilabel": "the more frequent value of each label"}
+
 
 def figure_name(metrics: Mapping[str, Any]) -> str:
     """Return the key of the task's headline figure."""
@@ -93,6 +95,8 @@ def _accuracy(metrics: Mapping[str, Any]) -> str:
     verb = "was" if "as_fitted" in metrics else "is"
     if metrics["task"] == "regression":
         return f"{where} its R² {verb} {decimal(test)}."
+    if metrics["task"] == "multilabel":
+        return f"{where} every label {verb} right for {percent(test)} (exact match)."
     return f"{where} it {verb} right for {percent(test)}."
 
 
@@ -104,7 +108,7 @@ def _controls(metrics: Mapping[str, Any]) -> list[str]:
         texts.append(f"A linear probe on all activations, without concepts, reaches {probe}.")
     if controls["majority"] is not None:
         base = show_figure(metrics, controls["majority"])
-        always = "the mean" if metrics["task"] == "regression" else "the most frequent class"
+        always = ALWAYS.get(metrics["task"], "the most frequent class")
         texts.append(f"Always answering {always} gives {base}.")
     return texts
 

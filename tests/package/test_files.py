@@ -58,6 +58,11 @@ def test_an_output_that_cannot_be_made_is_refused_early(
         with pytest.raises(InputError, match="holds the current folder: choose another --out"):
             refuse_existing(path, force=True)
     refuse_existing(Path("new") / "run", force=False)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(InputError, match="is a folder, expected a file"):
+        refuse_existing(tmp_path / "folder", force=True)
+    with pytest.raises(InputError, match="is no regular file or folder"):
+        refuse_existing(Path("/dev/null"), force=True)
 
 
 def test_near_names_are_found_among_very_many() -> None:
