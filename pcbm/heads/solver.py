@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 ARMIJO = 1e-4
 SHORTEST_STEP = 2.0**-30
 NOISE = {4: 2e-7, 8: 1e-14}  # relative error of an objective, by bytes of a number
-PATIENCE = {4: 8, 8: 40}  # steps without a smaller violation before giving up
+PATIENCE = {4: 30, 8: 40}  # steps without a smaller violation before giving up
 
 
 @dataclass(frozen=True)
