@@ -69,17 +69,23 @@ def fit(
     ] = "margin",
     concepts_per_class: Annotated[
         float | None,
-        typer.Option("--concepts-per-class", help="At most this many (NEC).", rich_help_panel=HEAD),
+        typer.Option(
+            "--concepts-per-class", min=0.0, help="At most this many (NEC).", rich_help_panel=HEAD
+        ),
     ] = None,
     lam: Annotated[
-        float | None, typer.Option("--lam", help="The penalty itself.", rich_help_panel=HEAD)
+        float | None,
+        typer.Option("--lam", min=0.0, help="The penalty itself.", rich_help_panel=HEAD),
     ] = None,
     l1_ratio: Annotated[
-        float, typer.Option("--l1-ratio", help="1 is the lasso.", rich_help_panel=HEAD)
+        float,
+        typer.Option("--l1-ratio", min=0.0, max=1.0, help="1 is the lasso.", rich_help_panel=HEAD),
     ] = 0.99,
     residual: Annotated[
         str,
-        typer.Option("--residual", help="A model of what concepts miss.", rich_help_panel=HEAD),
+        typer.Option(
+            "--residual", help="What concepts miss: none or linear.", rich_help_panel=HEAD
+        ),
     ] = "none",
     control_repeats: Annotated[
         int,
