@@ -127,12 +127,26 @@ class Curvature:
         if self.exact:
             self._renew_hessian(kept, ratio, to_go)
         elif len(self._ratios) >= JUDGE_AFTER and self._whole_pays(to_go):
-            self._toll = len(self._ratios) + self._steps_left(to_go)
-            self.whole = True
-            self.damping = 1.0
-            self._ratios = []
+            self._take_whole(to_go)
         elif len(self._ratios) == REFRESH_AFTER and kept.steps >= REFRESH_AFTER:
             del self._kept[False]
+
+    def escalate(self, to_go: float) -> bool:
+        """Spend more on the metric, because steps lead nowhere; return whether that is possible."""
+        if self.problem.datafit.coupled and not self.whole and self._wanted <= LARGEST_WHOLE:
+            self._take_whole(to_go)
+            return True
+        if self._sample_size < self.problem.n:
+            self._sample_size = self.problem.n
+            self._kept.clear()
+            return True
+        return False
+
+    def _take_whole(self, to_go: float) -> None:
+        self._toll = len(self._ratios) + self._steps_left(to_go)
+        self.whole = True
+        self.damping = 1.0
+        self._ratios = []
 
     def _renew_hessian(self, kept: _Kept, ratio: float, to_go: float) -> None:
         """Drop the Hessian when steps with a new one would cost less."""
@@ -170,7 +184,7 @@ class Curvature:
 
     def _steps_left(self, to_go: float) -> float:
         """Return how many more steps like those at this strength reach the tolerance."""
-        mean = np.exp(np.mean(np.log(np.maximum(self._ratios, 1e-3))))
+        mean = np.exp(np.mean(np.log(np.maximum(self._ratios or [SLOWEST], 1e-3))))
         return float(np.log(to_go) / np.log(min(mean, SLOWEST)))
 
     def _pass_cost(self) -> float:

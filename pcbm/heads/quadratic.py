@@ -45,6 +45,23 @@ def _sweep(M, q, u, l1, l2, index, size):  # type: ignore[no-untyped-def]  # num
 
 
 @compiled
+def _violation(q, u, l1, l2):  # type: ignore[no-untyped-def]
+    """Return the largest violation of the optimality conditions of one block."""
+    worst = 0.0
+    for i in range(len(u)):
+        smooth = q[i] + l2[i] * u[i]
+        if l1[i] == np.inf:
+            continue
+        if u[i] > 0.0:
+            worst = max(worst, abs(smooth + l1[i]))
+        elif u[i] < 0.0:
+            worst = max(worst, abs(smooth - l1[i]))
+        else:
+            worst = max(worst, abs(smooth) - l1[i])
+    return worst
+
+
+@compiled
 def shift_rows(u, l1, l2, places):  # type: ignore[no-untyped-def]
     """Subtract from each feature's C coefficients the common shift that costs least, in place.
 
@@ -119,7 +136,7 @@ def descend(M, q, u, l1, l2, tol, max_sweeps, places):  # type: ignore[no-untype
 
     Returns
     -------
-    (B,) largest violation met in the last sweep of each block
+    (B,) largest violation of each block, or largest step times curvature where above ``tol``
     """
     blocks, size = u.shape
     everything = np.arange(size)
@@ -134,8 +151,10 @@ def descend(M, q, u, l1, l2, tol, max_sweeps, places):  # type: ignore[no-untype
             count = size if full else _support(u[k], l1[k], active)
             worst = _sweep(metric, q[k], u[k], l1[k], l2[k], index, count)
             sweeps += 1
-            last[k] = worst
             shift_rows(u[k], l1[k], l2[k], places)
+            if full and worst <= tol:  # each step was small; together they may not have been
+                worst = _violation(q[k], u[k], l1[k], l2[k])
+            last[k] = worst
             if (worst <= tol and full) or sweeps >= max_sweeps:
                 break
             full = worst <= tol
@@ -176,7 +195,7 @@ def descend_groups(M, q, u, l1, l2, free, tol, max_sweeps):  # type: ignore[no-u
 
     Returns
     -------
-    float, the largest violation met in the last sweep
+    float, the largest violation, or the largest step times curvature where above ``tol``
 
     Notes
     -----
@@ -222,6 +241,27 @@ def descend_groups(M, q, u, l1, l2, free, tol, max_sweeps):  # type: ignore[no-u
                     row = M[k if len(M) > 1 else 0, j]
                     for i in range(width):
                         q[k, i] += step * row[i]
-        if worst <= tol:
-            break
+        if worst <= tol:  # each step was small; together they may not have been
+            worst = _group_violation(q, u, l1, l2, free)
+            if worst <= tol:
+                break
+    return worst
+
+
+@compiled
+def _group_violation(q, u, l1, l2, free):  # type: ignore[no-untyped-def]
+    """Return the largest violation of the optimality conditions, a 2-norm per column."""
+    worst = 0.0
+    for j in range(u.shape[1]):
+        norm = 0.0
+        for k in range(len(u)):
+            norm += u[k, j] * u[k, j]
+        norm = np.sqrt(norm)
+        size = 0.0
+        for k in range(len(u)):
+            if free[k, j]:
+                pull = l1[j] * u[k, j] / norm if norm > 0.0 else 0.0
+                size += (q[k, j] + l2[j] * u[k, j] + pull) ** 2
+        size = np.sqrt(size)
+        worst = max(worst, size if norm > 0.0 else size - l1[j])
     return worst

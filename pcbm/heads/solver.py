@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 ARMIJO = 1e-4
 SHORTEST_STEP = 2.0**-30
 NOISE = {4: 2e-7, 8: 1e-14}  # relative error of an objective, by bytes of a number
-PATIENCE = {4: 30, 8: 40}  # steps without a smaller violation before giving up
+PATIENCE = 20  # steps without a smaller violation before more is spent, or the search given up
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,6 @@ def solve(
     the Hessian, the model minima are extrapolated. The next point is the extrapolation or the
     minimum if it lowers the objective enough, else a point on the way to the minimum.
     """
-    itemsize = point.problem.features.itemsize
     extrapolation = Extrapolation() if curvature.approximate else None
     violation = point.violation(penalty)
     best = Outcome(point, violation, 0, violation <= tol)
@@ -48,8 +47,12 @@ def solve(
     # An error of an intercept counts in a column's violation times that column's mean.
     share = 1 / max(1.0, float(np.abs(point.problem.means).max(initial=0.0)))
     for step in range(1, max_iter + 1):
-        if best.converged or waited > PATIENCE[itemsize]:
+        if best.converged:
             break
+        if waited > PATIENCE:
+            if not curvature.escalate(tol / violation):
+                break
+            waited = 0
         if not curvature.approximate:
             extrapolation = None
         metric = curvature.metric(point, penalty, tol)
