@@ -96,6 +96,7 @@ def test_whole_hessians_take_over_where_blocks_are_slow(family, monkeypatch):
         took_over.append(self.whole and not before)
 
     monkeypatch.setattr(Curvature, "learn", watch)
+    monkeypatch.setattr(curvature, "ENOUGH", 5)
     path = elastic_net_path(Z, y, family=family, n_lams=8, tol=1e-8)
     assert any(took_over)
     assert_optimal(Z, y, path, 1e-8)
