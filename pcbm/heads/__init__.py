@@ -2,18 +2,11 @@
 
 from pcbm.heads.certificates import kkt_violation, lam_max, objective
 from pcbm.heads.classifier import SparseLinearHead
+from pcbm.heads.holdout import Validation, held_out_rows, validated_lam
 from pcbm.heads.links import probabilities
 from pcbm.heads.path import Path, elastic_net_path, nec
 from pcbm.heads.regressor import SparseLinearRegressor
-from pcbm.heads.selection import (
-    Validation,
-    bic,
-    held_out_rows,
-    select_by_bic,
-    select_by_lam,
-    select_by_nec,
-    validated_lam,
-)
+from pcbm.heads.selection import bic, select_by_bic, select_by_lam, select_by_nec
 from pcbm.heads.standardise import standardise
 from pcbm.heads.threads import threads_for
 from pcbm.heads.validation import class_weighted

@@ -185,6 +185,12 @@ class Gaussian:
         """Return the loss of these rows with new weights."""
         return Gaussian(self.targets[:, rows], weights)
 
+    def mean_squares(self, eta: Array) -> Array:
+        """Return the weighted mean squared error of each row (C,), above zero in any case."""
+        centred = self.targets - self.null_intercept()[:, None]
+        floor = np.finfo(float).eps * (centred**2 @ self.weights) + np.finfo(float).tiny
+        return np.maximum((eta - self.targets) ** 2 @ self.weights, floor)
+
     def null_intercept(self) -> Array:
         """Return the weighted means of the targets."""
         return self.targets @ self.weights

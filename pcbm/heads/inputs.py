@@ -39,7 +39,7 @@ def check_problem(
     if not kept.all():
         Z, target, weights = Z[kept], target[kept], weights[kept]
         offset = None if offset is None else offset[kept]
-    datafit, classes = _datafit(target, family, weights)
+    datafit, classes = datafit_of(target, family, weights)
     rows, width = datafit.n_rows, Z.shape[1]
     features, means = _feature_major(Z, weights)
     return (
@@ -57,8 +57,7 @@ def check_problem(
 def _feature_major(Z: Array, weights: Array) -> tuple[NDArray, Array]:
     """Return features (K, n) and the means that were subtracted.
 
-    Columns that are centred already are taken as they lie, without a copy; so are few columns
-    never: a contiguous copy of them is quicker to use.
+    A large matrix whose columns are centred already is taken as it lies, without a copy.
     """
     means = weights @ Z
     spread = np.abs(Z).max(axis=0)
@@ -67,7 +66,8 @@ def _feature_major(Z: Array, weights: Array) -> tuple[NDArray, Array]:
     features = np.array(Z.T, order="C")
     features -= means[:, None]
     rest = features @ weights  # what rounding left in the means
-    return features - rest[:, None], means + rest
+    features -= rest[:, None]
+    return features, means + rest
 
 
 def check_target(y: ArrayLike, n: int) -> NDArray:
@@ -186,7 +186,8 @@ def check_point(
     return found
 
 
-def _datafit(target: NDArray, family: str, weights: Array) -> tuple[Datafit, NDArray | None]:
+def datafit_of(target: NDArray, family: str, weights: Array) -> tuple[Datafit, NDArray | None]:
+    """Return the loss of a family for targets (n,) or (n, C), and the classes where there are any."""
     if family in ("multinomial", "grouped", "binomial"):
         if target.ndim != 1:
             raise InputError(f"y has shape {target.shape}: family {family!r} takes (n,) labels")

@@ -50,101 +50,87 @@ def minimise_model(
     of ``tol``. Coordinates outside the metric stay where they are. The rows of a softmax may
     shift together per feature without changing the loss; the best such shift is taken too.
     """
-    gradient = _with_last(point.slopes, point.level)
-    start = _with_last(point.coef, point.intercept)
-    l1 = _with_last(np.where(penalty.free, penalty.l1, np.inf), 0.0)
-    l2 = _with_last(np.broadcast_to(penalty.l2, penalty.free.shape), 0.0)
     softmax = point.problem.datafit.coupled
+    gradient = _with_last(point.slopes, point.level)
     if softmax:  # true of the gradient, and now of its rounding errors too
         gradient -= gradient.mean(axis=0)
+    model = _Model(
+        metric.blocks,
+        gradient,
+        _with_last(point.coef, point.intercept),
+        _with_last(np.where(penalty.free, penalty.l1, np.inf), 0.0),
+        _with_last(np.broadcast_to(penalty.l2, penalty.free.shape), 0.0),
+    )
     if penalty.grouped:
-        new = _over_groups(metric, gradient, start, l1, l2, tol)
+        _lower_groups(model, metric.chosen, tol)
     elif metric.chosen is None:
-        new = start
-        _lower(metric.blocks, gradient, new, l1, l2, tol, NO_SHIFTS, SWEEPS)
+        _lower(model, tol, NO_SHIFTS, SWEEPS)
     else:
-        new = _over_chosen(metric.blocks, metric.chosen, gradient, start, l1, l2, tol)
+        part, places = model.over(metric.chosen)
+        _lower(part, tol, places, WHOLE_SWEEPS)
+        model.u[metric.chosen] = part.u[0]
+    new = model.u
     if softmax:
-        _shift(new, l1, l2, grouped=penalty.grouped)
+        _shift(new, model.l1, model.l2, grouped=penalty.grouped)
     return np.ascontiguousarray(new[:, :-1]), new[:, -1].copy()
 
 
-def _over_chosen(
-    blocks: Array,
-    chosen: NDArray[np.bool_],
-    gradient: Array,
-    start: Array,
-    l1: Array,
-    l2: Array,
-    tol: float,
-) -> Array:
-    order = np.cumsum(chosen.ravel()).reshape(chosen.shape) - 1
-    places = np.ascontiguousarray(order[:, chosen.all(axis=0)].T)
-    part = start[chosen][None]
-    _lower(
-        blocks,
-        gradient[chosen][None],
-        part,
-        l1[chosen][None],
-        l2[chosen][None],
-        tol,
-        places,
-        WHOLE_SWEEPS,
-    )
-    new = start.copy()
-    new[chosen] = part[0]
-    return new
+@dataclass(frozen=True)
+class _Model:
+    """Blocks of a penalised quadratic: metrics (B or 1, D, D), the others (B, D).
+
+    ``q`` is the gradient of the smooth part at ``u``; both change as the model is lowered.
+    """
+
+    metrics: Array
+    q: Array
+    u: Array
+    l1: Array
+    l2: Array
+
+    def over(self, chosen: NDArray[np.bool_]) -> tuple[_Model, NDArray[np.intp]]:
+        """Return the chosen coordinates as one block, and where columns that are whole lie."""
+        order = np.cumsum(chosen.ravel()).reshape(chosen.shape) - 1
+        places = np.ascontiguousarray(order[:, chosen.all(axis=0)].T)
+        parts = (array[chosen][None] for array in (self.q, self.u, self.l1, self.l2))
+        return _Model(self.metrics, *parts), places
+
+    def blocks(self, which: NDArray[np.intp]) -> _Model:
+        """Return some of the blocks."""
+        metrics = self.metrics[which] if len(self.metrics) > 1 else self.metrics
+        return _Model(metrics, self.q[which], self.u[which], self.l1[which], self.l2[which])
 
 
-def _lower(
-    blocks: Array,
-    q: Array,
-    u: Array,
-    l1: Array,
-    l2: Array,
-    tol: float,
-    places: NDArray[np.intp],
-    sweeps: int,
-) -> None:
-    """Minimise every block's model, in place: descent, and Newton steps where it is slow."""
-    todo = np.arange(len(u))
+def _lower(model: _Model, tol: float, places: NDArray[np.intp], sweeps: int) -> None:
+    """Minimise every block, in place: descent, and Newton steps where it is slow."""
+    todo = np.arange(len(model.u))
     for _ in range(ROUNDS):
-        some = len(todo) < len(u)
-        parts = [array[todo] if some else array for array in (q, u, l1, l2)]
-        metrics = blocks[todo] if some and len(blocks) > 1 else blocks
-        worst = descend(metrics, parts[0], parts[1], parts[2], parts[3], tol, sweeps, places)
-        left = worst > tol
-        for i in np.flatnonzero(left):
-            newton_step(
-                metrics[i if len(metrics) > 1 else 0],
-                parts[0][i],
-                parts[1][i],
-                parts[2][i],
-                parts[3][i],
-            )
-        if some:
-            q[todo], u[todo] = parts[0], parts[1]
-        todo = todo[left]
-        if not len(todo):
+        part = model if len(todo) == len(model.u) else model.blocks(todo)
+        worst = descend(part.metrics, part.q, part.u, part.l1, part.l2, tol, sweeps, places)
+        left = np.flatnonzero(worst > tol)
+        for i in left:
+            metric = part.metrics[i if len(part.metrics) > 1 else 0]
+            newton_step(metric, part.q[i], part.u[i], part.l1[i], part.l2[i])
+        if part is not model:
+            model.q[todo], model.u[todo] = part.q, part.u
+        if not len(left):
             return
+        todo = todo[left]
 
 
-def _over_groups(
-    metric: Metric, gradient: Array, start: Array, l1: Array, l2: Array, tol: float
-) -> Array:
-    columns = np.ones(start.shape[1], bool) if metric.chosen is None else metric.chosen[0]
-    q, u, wall = (np.ascontiguousarray(a[:, columns]) for a in (gradient, start, l1))
+def _lower_groups(model: _Model, chosen: NDArray[np.bool_] | None, tol: float) -> None:
+    """Minimise a model whose columns share norms, in place."""
+    columns = np.ones(model.u.shape[1], bool) if chosen is None else chosen[0]
+    q, u, wall = (np.ascontiguousarray(a[:, columns]) for a in (model.q, model.u, model.l1))
     free = np.isfinite(wall)
     norm = np.where(free, wall, 0.0).max(axis=0)
-    ridge = np.ascontiguousarray(l2[0, columns])
+    ridge = np.ascontiguousarray(model.l2[0, columns])
     sweeps = GROUP_SWEEPS + u.size // GROUP_SWEEPS_EACH
     for _ in range(ROUNDS):
-        if descend_groups(metric.blocks, q, u, norm, ridge, free, tol, sweeps) <= tol:
+        if descend_groups(model.metrics, q, u, norm, ridge, free, tol, sweeps) <= tol:
             break
-        newton_group_step(metric.blocks, q, u, norm, ridge, free)
-    new = start.copy()
-    new[:, columns] = u
-    return new
+        newton_group_step(model.metrics, q, u, norm, ridge, free)
+    model.u[:, columns] = u
 
 
 def _shift(new: Array, l1: Array, l2: Array, *, grouped: bool) -> None:

@@ -1,22 +1,18 @@
-"""Choosing one point of a path: by size, by strength, by BIC, or on rows held out."""
+"""Choosing one point of a path: by size, by strength, by BIC."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pcbm.errors import InputError
-from pcbm.heads.inputs import check_problem, check_scores, check_target, check_weights
-from pcbm.heads.path import NEC_THRESHOLD, Path, elastic_net_path
+from pcbm.heads.datafits import Gaussian
+from pcbm.heads.inputs import check_scores, check_target, check_weights, datafit_of
+from pcbm.heads.path import NEC_THRESHOLD, Path
 
 Array = NDArray[np.float64]
 
 SLACK = 1e-9  # a lam given in decimal digits still finds its point
-MEASURES = ("accuracy", "loss")
 
 
 def select_by_nec(path: Path, n: float) -> int:
@@ -56,22 +52,20 @@ def bic(path: Path, Z: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None 
     weighted mean negative log-likelihood, df the number of non-zero coefficients and intercepts.
     Gaussian responses have an unknown variance each: ``N sum_k log(mse_k)`` replaces ``2 N loss``.
     """
-    problem, _ = check_problem(Z, y, path.family, sample_weight, None, None)
     scores = check_scores(Z)
-    weights = np.ones(len(scores)) if sample_weight is None else np.asarray(sample_weight, float)
-    size = max(float(weights.sum()), 2.0)
-    kept = weights > 0
+    target = check_target(y, len(scores))
+    shares = check_weights(sample_weight, len(scores))
+    size = float(len(scores) if sample_weight is None else np.sum(np.asarray(sample_weight, float)))
+    size = max(size, 2.0)
+    kept = shares > 0
+    datafit, _ = datafit_of(target[kept], path.family, shares[kept])
     cost = np.empty(len(path))
     for i in range(len(path)):
         eta = np.ascontiguousarray(path.decision(scores[kept], i).T)
-        if path.family == "gaussian":
-            error = eta - problem.datafit.targets  # type: ignore[attr-defined]
-            mse = error**2 @ problem.datafit.weights
-            centred = problem.datafit.targets - problem.datafit.null_intercept()[:, None]  # type: ignore[attr-defined]
-            floor = np.finfo(float).eps * (centred**2 @ problem.datafit.weights)
-            cost[i] = size * np.log(np.maximum(np.maximum(mse, floor), 1e-300)).sum()
+        if isinstance(datafit, Gaussian):
+            cost[i] = size * np.log(datafit.mean_squares(eta)).sum()
         else:
-            cost[i] = 2 * size * problem.datafit.evaluate(eta).value
+            cost[i] = 2 * size * datafit.evaluate(eta).value
     freedom = (np.abs(path.coefs) > NEC_THRESHOLD).sum(axis=(1, 2)) + path.intercepts.shape[1]
     return cost + np.log(size) * freedom
 
@@ -81,172 +75,3 @@ def select_by_bic(
 ) -> int:
     """Return the index of the point with the least BIC; among equals the largest lam. See `bic`."""
     return int(np.argmin(bic(path, Z, y, sample_weight)))
-
-
-@dataclass(frozen=True)
-class Validation:
-    """How a strength was chosen on held-out rows.
-
-    Attributes
-    ----------
-    lam : the strength chosen; index : its place on the path
-    best_index : the point with the best score
-    rule : "1se" or "min"; measure : "accuracy" (of rows, or of labels) or "loss" (negated)
-    lams, nec, score, standard_error : lists along the path
-    n_train, n_validation, seed
-    """
-
-    lam: float
-    index: int
-    best_index: int
-    rule: str
-    measure: str
-    lams: list[float]
-    nec: list[float]
-    score: list[float]
-    standard_error: list[float]
-    n_train: int
-    n_validation: int
-    seed: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values, ready for JSON."""
-        return asdict(self)
-
-
-def validated_lam(
-    Z: ArrayLike,
-    y: ArrayLike,
-    *,
-    family: str = "multinomial",
-    validation: float = 0.2,
-    seed: int = 0,
-    rule: str = "1se",
-    measure: str | None = None,
-    sample_weight: ArrayLike | None = None,
-    l1_ratio: float = 0.99,
-    n_lams: int = 50,
-    lam_min_ratio: float = 1e-3,
-    lams: Sequence[float] | None = None,
-    tol: float = 1e-3,
-) -> tuple[float, Validation]:
-    """Choose a strength by its score on a part of the rows that was not fitted.
-
-    Parameters
-    ----------
-    Z, y, family, sample_weight, l1_ratio, n_lams, lam_min_ratio, lams, tol
-        As for `elastic_net_path`, which is fitted to the other rows.
-    validation : float in (0, 1)
-        Share of rows held out, stratified by class where there are classes.
-    seed : int
-    rule : {"1se", "min"}
-        The sparsest point whose score is within one standard error of the best (among equally
-        sparse ones the largest lam), or the best point itself (the largest lam among equals).
-    measure : {"accuracy", "loss"}, optional
-        Default: accuracy, or loss for gaussian.
-
-    Returns
-    -------
-    lam, record : float, Validation
-    """
-    measure = measure or ("loss" if family == "gaussian" else "accuracy")
-    if rule not in ("1se", "min"):
-        raise InputError(f"rule={rule!r}: give '1se' or 'min'")
-    if measure not in MEASURES or (family == "gaussian" and measure == "accuracy"):
-        raise InputError(f"measure={measure!r} does not serve family {family!r}: give 'loss'")
-    scores = check_scores(Z)
-    target = check_target(y, len(scores))
-    weights = check_weights(sample_weight, len(scores))
-    there = weights > 0
-    if not there.all():  # such rows do not exist, nor does a class that only they have
-        scores, target, weights = scores[there], target[there], weights[there]
-    held = held_out_rows(
-        target if target.ndim == 1 and family != "gaussian" else len(scores), validation, seed
-    )
-    rest = np.setdiff1d(np.arange(len(scores)), held)
-    path = elastic_net_path(
-        scores[rest],
-        target[rest],
-        family=family,
-        l1_ratio=l1_ratio,
-        n_lams=n_lams,
-        lam_min_ratio=lam_min_ratio,
-        lams=lams,
-        tol=tol,
-        sample_weight=weights[rest],
-    )
-    mean, error = _scores(path, scores[held], target[held], weights[held], measure)
-    best = int(mean.argmax())
-    index = best
-    if rule == "1se":
-        near_best = np.flatnonzero(mean >= mean[best] - error[best])
-        index = int(min(near_best, key=lambda i: (path.nec[i], -path.lams[i])))
-    record = Validation(
-        lam=float(path.lams[index]),
-        index=index,
-        best_index=best,
-        rule=rule,
-        measure=measure,
-        lams=path.lams.tolist(),
-        nec=path.nec.tolist(),
-        score=mean.tolist(),
-        standard_error=error.tolist(),
-        n_train=len(rest),
-        n_validation=len(held),
-        seed=seed,
-    )
-    return record.lam, record
-
-
-def held_out_rows(labels: NDArray | int, share: float, seed: int) -> NDArray[np.intp]:
-    """Return the sorted rows of a held-out part, stratified when labels (n,) are given.
-
-    Every class keeps at least one row outside the part.
-    """
-    if not 0 < share < 1:
-        raise InputError(f"validation={share}: give a share between 0 and 1")
-    rng = np.random.default_rng(seed)
-    if isinstance(labels, int | np.integer):
-        groups = [np.arange(labels)]
-    else:
-        _, index = np.unique(labels, return_inverse=True)
-        groups = [np.flatnonzero(index == c) for c in range(index.max() + 1)]
-    parts = [
-        rng.permutation(rows)[: min(round(share * len(rows)), len(rows) - 1)] for rows in groups
-    ]
-    held = np.sort(np.concatenate(parts))
-    if not len(held):
-        raise InputError(
-            f"a validation part of {share:g} leaves no rows to validate on: "
-            "give more rows or a larger share"
-        )
-    return held
-
-
-def _scores(path: Path, Z: Array, y: NDArray, weights: Array, measure: str) -> tuple[Array, Array]:
-    """Return the weighted mean score of each point and its standard error."""
-    weights = weights / weights.sum()
-    per_row = np.array([_row_scores(path, i, Z, y, measure) for i in range(len(path))])
-    mean = per_row @ weights
-    variance = ((per_row - mean[:, None]) ** 2) @ weights
-    effective = 1 / (weights**2).sum()
-    return mean, np.sqrt(variance / max(effective - 1, 1.0))
-
-
-def _row_scores(path: Path, index: int, Z: Array, y: NDArray, measure: str) -> Array:
-    eta = path.decision(Z, index)
-    if path.family == "gaussian":
-        return -0.5 * ((eta - y.reshape(len(y), -1)) ** 2).sum(axis=1)
-    if path.family == "multilabel":
-        if measure == "accuracy":
-            return ((eta > 0) == (y == 1)).mean(axis=1)
-        return -(np.logaddexp(0, eta) - eta * y).sum(axis=1)
-    assert path.classes is not None
-    label = np.searchsorted(path.classes, y)
-    if path.family == "binomial":
-        eta = np.column_stack([np.zeros(len(eta)), eta])
-    if measure == "accuracy":
-        return (eta.argmax(axis=1) == label).astype(float)
-    largest = eta.max(axis=1)
-    total = np.log(np.exp(eta - largest[:, None]).sum(axis=1)) + largest
-    return eta[np.arange(len(y)), label] - total
