@@ -187,7 +187,7 @@ def check_point(
 
 
 def datafit_of(target: NDArray, family: str, weights: Array) -> tuple[Datafit, NDArray | None]:
-    """Return the loss of a family for targets (n,) or (n, C), and the classes where there are any."""
+    """Return the loss of a family for its targets, and the classes where there are any."""
     if family in ("multinomial", "grouped", "binomial"):
         if target.ndim != 1:
             raise InputError(f"y has shape {target.shape}: family {family!r} takes (n,) labels")
