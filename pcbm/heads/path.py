@@ -23,6 +23,8 @@ NEC_THRESHOLD = 1e-5
 SMALLEST_L1_RATIO = 1e-3  # stands in for l1_ratio in lam_max, which is infinite for pure ridge
 MAX_ITER = 1000
 NULL_TOL = 1e-10  # violation of the null model, over its largest gradient
+LARGEST_DROP = 3.0  # ratio of two strengths above which others are solved between them
+ROUGHLY = 0.3  # tolerance of those, over their lam
 
 
 @dataclass(frozen=True)
@@ -153,14 +155,20 @@ def elastic_net_path(
     penalties: list[Penalty] = []
     with threads_for(len(problem.datafit.weights), *problem.shape):
         null = null_point(problem, factor)
+        top = lam_max_of(null, l1_ratio, factor, grouped=grouped)
         strengths = given
         if strengths is None:
-            top = lam_max_of(null, l1_ratio, factor, grouped=grouped)
             strengths = top * np.exp(np.linspace(0, np.log(lam_min_ratio), n_lams))
-        point = null if first is None else problem.at(*first)
+        point, last = (null, top) if first is None else (problem.at(*first), strengths[0])
         screen = Screen(problem, grouped=grouped)
+
+        def penalty_at(lam: float) -> Penalty:
+            return Penalty.elastic_net(lam, l1_ratio, factor, problem.free, grouped=grouped)
+
         for lam in strengths:
-            penalty = Penalty.elastic_net(lam, l1_ratio, factor, problem.free, grouped=grouped)
+            for rough in _between(last, lam):
+                point = screen.solve(point, penalty_at(rough), ROUGHLY * rough, max_iter).point
+            last, penalty = lam, penalty_at(lam)
             ahead = _ahead(outcomes, strengths)
             outcome = screen.solve(point, penalty, tol * lam, max_iter, ahead)
             if not outcome.converged:
@@ -185,6 +193,16 @@ def _ahead(outcomes: list[Outcome], lams: Array) -> tuple[Array, Array] | None:
     coef = last.coef + share * (last.coef - before.coef)
     start, end = before.original_intercept, last.original_intercept
     return np.where(coef * last.coef > 0, coef, 0.0), end + share * (end - start)
+
+
+def _between(last: float, lam: float) -> Array:
+    """Return strengths on the way down from ``last`` to ``lam``, where that is far.
+
+    Newton steps from a solution of a much greater strength are poor, because rows that are
+    fitted with near certainty in the end are not so at the start.
+    """
+    steps = int(np.ceil(np.log(max(last / lam, 1.0)) / np.log(LARGEST_DROP)))
+    return last * (lam / last) ** (np.arange(1, steps) / max(steps, 1))
 
 
 def null_point(problem: Problem, factor: Array) -> Point:

@@ -102,6 +102,13 @@ def test_whole_hessians_take_over_where_blocks_are_slow(family, monkeypatch):
     assert_optimal(Z, y, path, 1e-8)
 
 
+def test_a_strength_far_below_the_others_is_reached_on_perfectly_separable_data():
+    Z, y = scores(300, 128, 50)
+    for lams in ([4e-5], [0.05, 4e-5]):
+        path = elastic_net_path(Z, y, lams=lams, tol=1e-2)
+        assert_optimal(Z, y, path, 1e-2)
+
+
 def test_same_problem_gives_the_same_bytes():
     Z, y = scores(9000, 80, 8)
     first, second = (elastic_net_path(Z, y, n_lams=6, tol=1e-2) for _ in range(2))
