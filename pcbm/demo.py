@@ -22,6 +22,7 @@ from pcbm.backbones import load_backbone
 from pcbm.concepts import ConceptBank
 from pcbm.editing import EditPlan, edited_run, evaluate_edit, joined_evaluation, signed_reliance
 from pcbm.files import new_folder, write_text
+from pcbm.heads import sparse_rows
 from pcbm.model import FitSettings, PostHocCBM, Run, fit_run, save_run
 from pcbm.model.controls import path_predictions, random_bank
 from pcbm.model.metrics import headline
@@ -150,9 +151,9 @@ def _texture_columns(model: PostHocCBM) -> list[int]:
 def _along_the_path(model: PostHocCBM, acts: dict[str, ActivationSet]) -> list[dict[str, float]]:
     """Return the outcome of the same edit at every point of the path, not at one lucky point."""
     path, columns = model.path_, _texture_columns(model)
-    coefs = path.coefs.copy()
+    coefs = path.coefs
     coefs[:, :, columns] = 0
-    zeroed = replace(path, coefs=coefs)
+    zeroed = replace(path, sparse=sparse_rows(coefs))
     rows = {"id": acts["test"], "shifted": acts["shifted"]}
     Z = {k: (model.transform(a.X) - model.mean_) / model.scale_ for k, a in rows.items()}
     return [

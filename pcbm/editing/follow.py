@@ -102,7 +102,7 @@ def refit(
         offset=offset,
         free=~edited.touched,
     )
-    coef = np.where(edited.touched, edited.head.coef, path.coefs[0])
+    coef = np.where(edited.touched, edited.head.coef, path.coef(0))
     head = replace(edited.head, coef=coef, intercept=np.array(path.intercepts[0]))
     record = {
         "lam": float(settings.lam),

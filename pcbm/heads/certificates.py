@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pcbm.heads.inputs import check_fixed, check_lam, check_point, check_problem
+from pcbm.errors import InputError
+from pcbm.heads.inputs import check_fixed, check_lam, check_lams, check_point, check_problem
 from pcbm.heads.path import lam_max_of, null_point
 from pcbm.heads.penalties import Penalty
+from pcbm.heads.solutions import Path, Recorder
 
 Array = NDArray[np.float64]
 
@@ -83,3 +87,59 @@ def lam_max(
     factor = check_fixed(problem, l1_ratio, 1.0, penalty_factor)
     null = null_point(problem, factor)
     return lam_max_of(null, l1_ratio, factor, grouped=family == "grouped")
+
+
+def evaluate_path(
+    Z: ArrayLike,
+    y: ArrayLike,
+    lams: Sequence[float] | Array,
+    coefs: Sequence[ArrayLike] | Array,
+    intercepts: Sequence[ArrayLike] | Array,
+    *,
+    family: str = "multinomial",
+    l1_ratio: float = 0.99,
+    sample_weight: ArrayLike | None = None,
+    offset: ArrayLike | None = None,
+    free: ArrayLike | None = None,
+    penalty_factor: ArrayLike | None = None,
+    n_iter: Sequence[int] | NDArray[np.int64] | None = None,
+) -> Path:
+    """Return the path of coefficients that were found elsewhere, judged like our own.
+
+    Violations, objective, deviance and NEC are computed in double precision from the data; the
+    other parameters are those of `elastic_net_path`.
+
+    Parameters
+    ----------
+    lams : (L,) positive strengths
+    coefs, intercepts : L of (C, K) and L of (C,)
+        For the columns of ``Z``, zero where ``free`` is False. Rows are in the order of
+        `elastic_net_path`.
+    n_iter : (L,) ints, optional
+        What the other solver counts as iterations; zeros without it.
+
+    Raises
+    ------
+    InputError
+        Shapes, values or names do not fit.
+    """
+    problem, classes = check_problem(Z, y, family, sample_weight, offset, free)
+    factor = check_fixed(problem, l1_ratio, 1.0, penalty_factor)
+    strengths = check_lams(lams)
+    spent = np.zeros(len(lams), int) if n_iter is None else np.asarray(n_iter, int)
+    if not len(lams) == len(coefs) == len(intercepts) == len(spent):
+        raise InputError(
+            f"{len(lams)} lams, {len(coefs)} coefs, {len(intercepts)} intercepts and "
+            f"{len(spent)} n_iter were given: give as many of each"
+        )
+    record = Recorder(null_point(problem, factor))
+    for i, lam in enumerate(strengths):
+        coef, intercept = check_point(problem, coefs[i], intercepts[i], f"point {i}")
+        if coef[~problem.free].any():
+            raise InputError(f"point {i} moves coefficients that are not free: set them to zero")
+        point = problem.at(coef, intercept)
+        penalty = Penalty.elastic_net(
+            lam, l1_ratio, factor, problem.free, grouped=family == "grouped"
+        )
+        record.add(lam, point, penalty, point.violation(penalty), int(spent[i]))
+    return record.path(family, classes)

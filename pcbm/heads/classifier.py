@@ -13,7 +13,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from pcbm.errors import InputError
 from pcbm.heads.links import probabilities
-from pcbm.heads.path import Path
+from pcbm.heads.solutions import Path
 from pcbm.heads.standardise import standardise
 from pcbm.heads.validation import check_settings, choose_point, class_weighted, fit_path
 
@@ -134,7 +134,7 @@ class SparseLinearHead(ClassifierMixin, BaseEstimator):
         index = choose_point(self, self.path_, Z, target, weights)
         found = self.path_.classes
         self.classes_ = np.arange(target.shape[1]) if found is None else found
-        self.coef_ = self.path_.coefs[index].copy()
+        self.coef_ = self.path_.coef(index)
         self.intercept_ = self.path_.intercepts[index].copy()
         self.lam_ = float(self.path_.lams[index])
         self.nec_ = float(self.path_.nec[index])

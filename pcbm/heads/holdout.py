@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from pcbm.errors import InputError
 from pcbm.heads.inputs import check_scores, check_target, check_weights
-from pcbm.heads.path import Path, elastic_net_path
+from pcbm.heads.path import elastic_net_path
+from pcbm.heads.solutions import Path
 
 Array = NDArray[np.float64]
 

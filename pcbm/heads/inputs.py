@@ -156,6 +156,11 @@ def check_grid(n_lams: int, lam_min_ratio: float, lams: ArrayLike | None) -> Arr
         if not isinstance(lam_min_ratio, numbers.Real) or not 0 < lam_min_ratio <= 1:
             raise InputError(f"lam_min_ratio={lam_min_ratio!r}: give a number above 0, at most 1")
         return None
+    return check_lams(lams)
+
+
+def check_lams(lams: ArrayLike) -> Array:
+    """Return strengths (L,) that are positive and finite."""
     strengths = _floats(lams, "lams")
     if strengths.ndim != 1 or not len(strengths):
         raise InputError(f"lams has shape {strengths.shape}: give a list of at least one number")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,64 +13,17 @@ from pcbm.heads.inputs import check_fixed, check_grid, check_point, check_proble
 from pcbm.heads.penalties import Penalty
 from pcbm.heads.problem import Point, Problem
 from pcbm.heads.screen import Screen
+from pcbm.heads.solutions import Path, Recorder
 from pcbm.heads.solver import Outcome
 from pcbm.heads.threads import threads_for
 
 Array = NDArray[np.float64]
 
-NEC_THRESHOLD = 1e-5
 SMALLEST_L1_RATIO = 1e-3  # stands in for l1_ratio in lam_max, which is infinite for pure ridge
 MAX_ITER = 1000
 NULL_TOL = 1e-10  # violation of the null model, over its largest gradient
 LARGEST_DROP = 3.0  # ratio of two strengths above which others are solved between them
 ROUGHLY = 0.3  # tolerance of those, over their lam
-
-
-@dataclass(frozen=True)
-class Path:
-    """A regularisation path of L points for C coefficient rows and K concepts.
-
-    Attributes
-    ----------
-    lams : (L,) penalty strengths
-    coefs : (L, C, K) coefficients for the columns as they were given
-    intercepts : (L, C)
-    kkt : (L,) largest subgradient violation over coefficients and intercepts, divided by lam
-    nec : (L,) number of effective concepts, see `nec`
-    objective : (L,) loss plus penalty
-    deviance : (L,) share of the null model's loss that the fit explains
-    n_iter : (L,) outer iterations
-    family : multinomial, grouped, binomial, multilabel or gaussian
-    classes : (C,) class labels ((2,) for binomial), None for multilabel and gaussian
-    """
-
-    lams: Array
-    coefs: Array
-    intercepts: Array
-    kkt: Array
-    nec: Array
-    objective: Array
-    deviance: Array
-    n_iter: NDArray[np.int64]
-    family: str
-    classes: NDArray | None
-
-    def __len__(self) -> int:
-        """Return the number of points."""
-        return len(self.lams)
-
-    def decision(self, Z: ArrayLike, index: int) -> Array:
-        """Return the linear predictors (n, C) of point ``index`` on ``Z`` (n, K)."""
-        return np.asarray(Z, float) @ self.coefs[index].T + self.intercepts[index]
-
-
-def nec(coef: ArrayLike) -> float:
-    """Return the number of effective concepts of ``coef`` (C, K): non-zeros per row, a mean.
-
-    A coefficient counts when its size exceeds 1e-5.
-    """
-    coef = np.atleast_2d(np.asarray(coef, float))
-    return float((np.abs(coef) > NEC_THRESHOLD).sum() / len(coef))
 
 
 def elastic_net_path(
@@ -151,8 +103,6 @@ def elastic_net_path(
     given = check_grid(n_lams, lam_min_ratio, lams)
     first = None if start is None else check_point(problem, *start, "start")
     grouped = family == "grouped"
-    outcomes: list[Outcome] = []
-    penalties: list[Penalty] = []
     with threads_for(len(problem.datafit.weights), *problem.shape):
         null = null_point(problem, factor)
         top = lam_max_of(null, l1_ratio, factor, grouped=grouped)
@@ -161,38 +111,39 @@ def elastic_net_path(
             strengths = top * np.exp(np.linspace(0, np.log(lam_min_ratio), n_lams))
         point, last = (null, top) if first is None else (problem.at(*first), strengths[0])
         screen = Screen(problem, grouped=grouped)
+        record = Recorder(null)
+        solved: list[Point] = []  # the last two, for the line through them
 
         def penalty_at(lam: float) -> Penalty:
             return Penalty.elastic_net(lam, l1_ratio, factor, problem.free, grouped=grouped)
 
-        for lam in strengths:
+        for index, lam in enumerate(strengths):
             for rough in _between(last, lam):
                 point = screen.solve(point, penalty_at(rough), ROUGHLY * rough, max_iter).point
             last, penalty = lam, penalty_at(lam)
-            ahead = _ahead(outcomes, strengths)
+            ahead = _ahead(solved, strengths[: index + 1])
             outcome = screen.solve(point, penalty, tol * lam, max_iter, ahead)
             if not outcome.converged:
                 _warn(lam, outcome, tol)
             point = outcome.point
-            outcomes.append(outcome)
-            penalties.append(penalty)
-    return _collect(strengths, outcomes, penalties, null, family, classes)
+            solved = [*solved, point][-2:]
+            record.add(lam, point, penalty, outcome.violation, outcome.n_iter)
+    return record.path(family, classes)
 
 
-def _ahead(outcomes: list[Outcome], lams: Array) -> tuple[Array, Array] | None:
-    """Guess the next solution from the last two, as a straight line in lam.
+def _ahead(solved: list[Point], lams: Array) -> tuple[Array, Array] | None:
+    """Guess the solution at the newest of ``lams`` from the last two, as a straight line in lam.
 
     Coefficients keep their zeros and signs. Steps of equal size in the logarithm of lam leave
     the line good to a few parts in a hundred of the objective's change.
     """
-    done = len(outcomes)
-    if done < 2 or not lams[done] < lams[done - 1] < lams[done - 2]:
+    if len(solved) < 2 or not lams[-1] < lams[-2] < lams[-3]:
         return None
-    share = (lams[done] - lams[done - 1]) / (lams[done - 1] - lams[done - 2])
-    before, last = outcomes[-2].point, outcomes[-1].point
-    coef = last.coef + share * (last.coef - before.coef)
-    start, end = before.original_intercept, last.original_intercept
-    return np.where(coef * last.coef > 0, coef, 0.0), end + share * (end - start)
+    share = (lams[-1] - lams[-2]) / (lams[-2] - lams[-3])
+    before, newest = solved
+    coef = newest.coef + share * (newest.coef - before.coef)
+    start, end = before.original_intercept, newest.original_intercept
+    return np.where(coef * newest.coef > 0, coef, 0.0), end + share * (end - start)
 
 
 def _between(last: float, lam: float) -> Array:
@@ -239,28 +190,4 @@ def _warn(lam: float, outcome: Outcome, tol: float) -> None:
         "raise tol or max_iter, or standardise the columns",
         ConvergenceWarning,
         stacklevel=3,
-    )
-
-
-def _collect(
-    lams: Array,
-    outcomes: list[Outcome],
-    penalties: list[Penalty],
-    null: Point,
-    family: str,
-    classes: NDArray | None,
-) -> Path:
-    points = [outcome.point for outcome in outcomes]
-    losses = np.array([p.loss for p in points])
-    return Path(
-        lams=lams,
-        coefs=np.array([p.coef for p in points]),
-        intercepts=np.array([p.original_intercept for p in points]),
-        kkt=np.array([o.violation for o in outcomes]) / lams,
-        nec=np.array([nec(p.coef) for p in points]),
-        objective=np.array([p.objective(q) for p, q in zip(points, penalties, strict=True)]),
-        deviance=1 - losses / null.loss if null.loss > 0 else np.zeros(len(points)),
-        n_iter=np.array([o.n_iter for o in outcomes]),
-        family=family,
-        classes=classes,
     )

@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from pcbm.heads.path import Path
+from pcbm.heads.solutions import Path
 from pcbm.heads.standardise import standardise
 from pcbm.heads.validation import check_settings, choose_point, fit_path
 
@@ -103,7 +103,7 @@ class SparseLinearRegressor(RegressorMixin, BaseEstimator):
         Z = (scores - self.mean_) / self.scale_
         self.path_ = fit_path(self, Z, target, self.family_, weights)
         index = choose_point(self, self.path_, Z, target, weights)
-        self.coef_ = self.path_.coefs[index].copy()
+        self.coef_ = self.path_.coef(index)
         self.intercept_ = self.path_.intercepts[index].copy()
         self.lam_ = float(self.path_.lams[index])
         self.nec_ = float(self.path_.nec[index])

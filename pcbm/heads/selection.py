@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from pcbm.errors import InputError
 from pcbm.heads.datafits import Gaussian
 from pcbm.heads.inputs import check_scores, check_target, check_weights, datafit_of
-from pcbm.heads.path import NEC_THRESHOLD, Path
+from pcbm.heads.solutions import NEC_THRESHOLD, Path
 
 Array = NDArray[np.float64]
 
@@ -66,7 +66,8 @@ def bic(path: Path, Z: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None 
             cost[i] = size * np.log(datafit.mean_squares(eta)).sum()
         else:
             cost[i] = 2 * size * datafit.evaluate(eta).value
-    freedom = (np.abs(path.coefs) > NEC_THRESHOLD).sum(axis=(1, 2)) + path.intercepts.shape[1]
+    sizes = [int((np.abs(path.coef(i)) > NEC_THRESHOLD).sum()) for i in range(len(path))]
+    freedom = np.array(sizes) + path.intercepts.shape[1]
     return cost + np.log(size) * freedom
 
 

@@ -11,8 +11,9 @@ from sklearn.utils import compute_sample_weight
 
 from pcbm.errors import InputError
 from pcbm.heads.certificates import lam_max
-from pcbm.heads.path import Path, elastic_net_path
+from pcbm.heads.path import elastic_net_path
 from pcbm.heads.selection import SLACK, select_by_bic, select_by_lam, select_by_nec
+from pcbm.heads.solutions import Path
 
 Array = NDArray[np.float64]
 

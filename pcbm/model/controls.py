@@ -221,7 +221,7 @@ def _rows_at_nec(
 
 def path_predictions(path: Path, point: int, Z: np.ndarray) -> np.ndarray:
     """Return the predictions of one path point on standardised scores."""
-    logits = Z @ path.coefs[point].T + path.intercepts[point]
+    logits = Z @ path.coef(point).T + path.intercepts[point]
     if path.family == "gaussian":
         return logits[:, 0] if logits.shape[1] == 1 else logits
     if path.family == "multilabel":

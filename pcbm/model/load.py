@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from pcbm.concepts import ConceptBank
 from pcbm.errors import InputError
@@ -118,11 +119,12 @@ def _restore_head(
 
 
 def _restore_path(tensors: dict[str, np.ndarray], metadata: dict[str, Any]) -> LambdaPath:
-    coefs = np.zeros(tuple(tensors["path.shape"]))
-    coefs[tuple(tensors["path.where"])] = tensors["path.values"]
+    points, rows, width = tensors["path.shape"].tolist()
+    point, row, column = tensors["path.where"]
+    where = (point, row * width + column)
     kept = metadata["path_classes"]
     return LambdaPath(
-        coefs=coefs,
+        sparse=csr_array((tensors["path.values"], where), (points, rows * width)),
         family=metadata["family"],
         classes=None if kept is None else _labels(kept),
         **{

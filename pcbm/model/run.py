@@ -255,11 +255,13 @@ def _params(model: Any) -> dict[str, Any]:
 
 def _path_state(path: LambdaPath) -> dict[str, np.ndarray]:
     """Return a path with its coefficients as the positions and values that are not zero."""
-    where = np.nonzero(path.coefs)
+    points, rows, width = path.shape
+    stored = path.sparse.tocoo()
+    where = (stored.row, stored.col // width, stored.col % width)
     state: dict[str, np.ndarray] = {
-        "path.shape": np.array(path.coefs.shape, dtype=np.int64),
+        "path.shape": np.array((points, rows, width), dtype=np.int64),
         "path.where": np.stack(where).astype(np.int32),
-        "path.values": path.coefs[where],
+        "path.values": stored.data,
     }
     names = ("lams", "intercepts", "kkt", "nec", "objective", "deviance", "n_iter")
     return state | {f"path.{name}": np.asarray(getattr(path, name)) for name in names}

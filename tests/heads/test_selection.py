@@ -18,6 +18,7 @@ from pcbm.heads import (
     select_by_bic,
     select_by_lam,
     select_by_nec,
+    sparse_rows,
     validated_lam,
 )
 
@@ -44,7 +45,7 @@ def a_path(necs, lams):
     zeros = np.zeros(len(necs))
     return Path(
         lams=np.asarray(lams, float),
-        coefs=coefs,
+        sparse=sparse_rows(coefs),
         intercepts=np.zeros((len(necs), 2)),
         kkt=zeros,
         nec=np.array([nec(coef) for coef in coefs]),
