@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pcbm.heads.compiled import compiled
+from pcbm.compiled import compiled
 
 Array = NDArray[np.float64]
 

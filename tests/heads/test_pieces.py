@@ -272,7 +272,7 @@ def test_compiled_functions_work_where_nothing_can_be_cached(tmp_path):
         os.environ["HOME"] = {str(tmp_path / "file")!r}
         from numba.core import caching
         caching.CacheImpl._locator_classes = []
-        from pcbm.heads.compiled import compiled
+        from pcbm.compiled import compiled
 
         @compiled
         def double(x):

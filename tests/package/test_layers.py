@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import repository
 
-# Modules of one level may not import each other. `errors` and `files` serve everybody.
+# Modules of one level may not import each other. `compiled`, `errors` and `files` serve everybody.
 ORDER: tuple[tuple[str, ...], ...] = (
-    ("_version", "errors"),
+    ("_version", "compiled", "errors"),
     ("files",),
     ("shapes",),
     ("backbones",),
