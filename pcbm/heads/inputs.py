@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from pcbm.errors import InputError, near
 from pcbm.heads.datafits import Datafit, Gaussian, Logistic, Multinomial
 from pcbm.heads.problem import Problem
+from pcbm.heads.rows import Read, Rows, Source, parts
+from pcbm.heads.survey import Survey, as_source, refuse_not_finite, streamed, survey
 
 Array = NDArray[np.float64]
 
@@ -30,44 +32,43 @@ def check_problem(
     """Return the problem and its classes (None for multilabel and gaussian)."""
     if family not in FAMILIES:
         raise InputError(f"family={family!r} is unknown: {near(str(family), FAMILIES)}")
-    Z = check_scores(Z)
-    target = check_target(y, len(Z))
-    weights = check_weights(sample_weight, len(Z))
+    source = as_source(Z)
+    n, width = source.shape
+    target = check_target(y, n)
+    weights = check_weights(sample_weight, n)
     if offset is not None:
-        offset = _offset_columns(offset, len(Z))
-    kept = weights > 0
-    if not kept.all():
-        Z, target, weights = Z[kept], target[kept], weights[kept]
+        offset = _offset_columns(offset, n)
+    found = survey(source, weights)
+    exists = weights > 0
+    kept = None if exists.all() else np.flatnonzero(exists)
+    if kept is not None:
+        target, weights = target[kept], weights[kept]
         offset = None if offset is None else offset[kept]
     datafit, classes = datafit_of(target, family, weights)
-    rows, width = datafit.n_rows, Z.shape[1]
-    features, means = _feature_major(Z, weights)
     return (
         Problem(
-            features=features,
-            means=means,
+            features=_features(source, found, kept),
             datafit=datafit,
-            free=_check_free(free, rows, width),
-            offset=None if offset is None else _check_offset(offset, rows),
+            free=_check_free(free, datafit.n_rows, width),
+            offset=None if offset is None else _check_offset(offset, datafit.n_rows),
+            constant=found.constant,
         ),
         classes,
     )
 
 
-def _feature_major(Z: Array, weights: Array) -> tuple[NDArray, Array]:
-    """Return features (K, n) and the means that were subtracted.
+def _features(source: Source, found: Survey, kept: NDArray[np.intp] | None) -> Rows:
+    """Return the centred columns: a copy of small data in memory, else read where they lie.
 
-    A large matrix whose columns are centred already is taken as it lies, without a copy.
+    Columns of large data that are centred already are taken to be so.
     """
-    means = weights @ Z
-    spread = np.abs(Z).max(axis=0)
-    if Z.size > COPY_UP_TO and (np.abs(means) <= CENTRED * spread).all():
-        return Z.T, np.zeros_like(means)
-    features = np.array(Z.T, order="C")
-    features -= means[:, None]
-    rest = features @ weights  # what rounding left in the means
-    features -= rest[:, None]
-    return features, means + rest
+    rows = Read(source, found.means, kept)
+    width, n = rows.shape
+    if n * width <= COPY_UP_TO and not streamed(source):
+        return rows.over(np.arange(width), np.float64)
+    if (np.abs(found.means) <= CENTRED * found.largest).all():
+        return Read(source, np.zeros(width), kept)
+    return rows
 
 
 def check_target(y: ArrayLike, n: int) -> NDArray:
@@ -101,16 +102,14 @@ def _offset_columns(offset: ArrayLike, n: int) -> Array:
     return columns
 
 
-def check_scores(Z: ArrayLike) -> Array:
-    """Return ``Z`` as a finite float64 matrix with at least one row and one column."""
-    scores = _floats(Z, "Z")
-    if scores.ndim != 2 or 0 in scores.shape:
-        raise InputError(
-            f"Z has shape {scores.shape}: give a matrix of n rows and K concept scores"
-        )
-    if not np.isfinite(scores).all():
-        bad = int((~np.isfinite(scores)).sum())
-        raise InputError(f"Z holds {bad} values that are NaN or infinite: remove those rows")
+def check_scores(Z: ArrayLike) -> NDArray:
+    """Return ``Z`` as a finite matrix in memory with at least one row and one column.
+
+    Numbers of any real type stay as they are.
+    """
+    scores = np.asarray(as_source(Z))
+    rows = Read(scores, np.zeros(scores.shape[1]))
+    refuse_not_finite(sum(int((~np.isfinite(scores[part])).sum()) for part in parts(rows)))
     return scores
 
 

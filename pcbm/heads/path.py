@@ -178,7 +178,7 @@ def lam_max_of(null: Point, l1_ratio: float, factor: Array, *, grouped: bool) ->
     size = np.linalg.norm(slopes, axis=0) if grouped else np.abs(slopes).max(axis=0)
     penalised = factor > 0
     top = (size[penalised] / factor[penalised]).max(initial=0.0)
-    if not np.ptp(null.problem.features, axis=1).any():  # constant columns: only rounding is left
+    if null.problem.constant:  # only rounding is left
         top = 0.0
     return float(top / max(l1_ratio, SMALLEST_L1_RATIO)) if top > 0 else 1.0
 

@@ -2,107 +2,154 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from pcbm.heads.datafits import Datafit
+from pcbm.heads.datafits import Datafit, Evaluation
 from pcbm.heads.penalties import Penalty
+from pcbm.heads.rows import Read, Rows, parts
+from pcbm.heads.threads import in_order
 
 Array = NDArray[np.float64]
+T = TypeVar("T")
 
 CHUNK_BYTES = 4 << 20  # rows are visited in chunks of about this size, which a cache can hold
 SMALLEST_CHUNK = 1024
+
+
+class Passes:
+    """Counts how often all rows of a fit were read, of all or of some columns."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
+@dataclass(frozen=True)
+class Tilt:
+    """A linear function of the coefficients, added to a loss: slopes (C, K) and level (C,)."""
+
+    slopes: Array
+    level: Array
 
 
 @dataclass(frozen=True)
 class Problem:
     """The data of one fit, over some of its columns, in single or double precision.
 
-    Features may be stored centred. With a free intercept that is a change of coordinates,
+    Features are centred. With a free intercept that is a change of coordinates,
     b_centred = b + W m, which keeps the intercept from being almost a combination of the
     features. A `Point` lives in the coordinates of its problem.
 
     Parameters
     ----------
-    features : (K, n) array or transposed view, float32 or float64
-    means : (K,) what was subtracted from the features
+    features : the K columns of n rows, wherever they are
     datafit : the loss, C rows
     free : (C, K) bool array, coefficients that may move
     offset : (C, n) array or None, added to the predictors
+    tilt : added to the loss, in the coordinates of this problem; or None
+    constant : whether no column varies, so that gradients are rounding alone
+    passes : counts the readings of all rows
     """
 
-    features: NDArray
-    means: Array
+    features: Rows
     datafit: Datafit
     free: NDArray[np.bool_]
     offset: Array | None = None
+    tilt: Tilt | None = None
+    constant: bool = False
+    passes: Passes = field(default_factory=Passes)
 
     @property
     def shape(self) -> tuple[int, int]:
         """(C, K)."""
-        return self.datafit.n_rows, len(self.features)
+        return self.datafit.n_rows, self.features.shape[0]
 
     @property
     def n(self) -> int:
         """Number of data rows."""
         return self.features.shape[1]
 
+    @property
+    def means(self) -> Array:
+        """What was subtracted from the features, (K,)."""
+        return self.features.means
+
     def restrict(self, columns: NDArray[np.intp], dtype: DTypeLike) -> Problem:
         """Return the problem over some columns, in contiguous storage of this precision."""
-        features = np.empty((len(columns), self.n), dtype)
-        for row, column in enumerate(columns):
-            features[row] = self.features[column]
+        self.passes.count += 1
+        tilt = self.tilt
         return replace(
             self,
-            features=features,
-            means=self.means[columns],
+            features=self.features.over(columns, dtype),
             free=self.free[:, columns],
+            tilt=None if tilt is None else Tilt(tilt.slopes[:, columns], tilt.level),
         )
 
     def take(self, rows: NDArray[np.intp], weights: Array) -> Problem:
-        """Return the problem over some data rows, with new weights."""
+        """Return the problem over some data rows (in rising order), with new weights, in memory."""
+        self.passes.count += isinstance(self.features, Read)
         return replace(
             self,
-            features=np.ascontiguousarray(self.features[:, rows]),
+            features=self.features.take(rows),
             datafit=self.datafit.take(rows, weights),
             offset=None if self.offset is None else self.offset[:, rows],
+            passes=Passes(),
         )
 
-    def predictors(self, coef: Array, intercept: Array, part: slice = slice(None)) -> NDArray:
-        """Return eta (C, m) for the data rows of ``part``, in the precision of the features."""
-        dtype = self.features.dtype
-        eta = coef.astype(dtype, copy=False) @ self.features[:, part]
+    def visit(self, work: Callable[[slice, NDArray], T], size: int = 0) -> Iterator[T]:
+        """Yield ``work(part, features)`` of each part of the rows, in order; one pass.
+
+        ``features`` (K, m) are those of the rows ``part``; about ``size`` of them, or as many as
+        a cache can hold with their predictors.
+        """
+        self.passes.count += 1
+        rows, width = self.shape
+        if not size:
+            room = CHUNK_BYTES // (self.features.dtype.itemsize * (width + 4 * rows))
+            size = max(room, SMALLEST_CHUNK)
+        return in_order(
+            lambda part: work(part, self.features.chunk(part)), parts(self.features, size)
+        )
+
+    def respond(self, coef: Array, intercept: Array, part: slice, features: NDArray) -> Evaluation:
+        """Return the loss on some rows, in the precision of their features."""
+        dtype = features.dtype
+        eta = coef.astype(dtype, copy=False) @ features
         eta += intercept.astype(dtype, copy=False)[:, None]
         if self.offset is not None:
             eta += self.offset[:, part].astype(dtype, copy=False)
-        return eta
+        return self.datafit.evaluate(eta, part)
 
     def point(self, coef: Array, intercept: Array) -> Point:
         """Return the point at these coefficients and (this problem's) intercepts."""
-        value, level = 0.0, np.zeros(len(coef))
-        slopes = np.zeros(coef.shape[::-1])
-        for part in self._chunks():
-            found = self.datafit.evaluate(self.predictors(coef, intercept, part), part)
-            value += found.value
-            level += found.slope.sum(axis=1, dtype=float)
-            slopes += self.features[:, part] @ found.slope.T
-        return Point(self, coef, intercept, value, np.ascontiguousarray(slopes.T), level)
+
+        def descend(part: slice, features: NDArray) -> tuple[float, NDArray, Array]:
+            found = self.respond(coef, intercept, part, features)
+            return found.value, features @ found.slope.T, found.slope.sum(axis=1, dtype=float)
+
+        value, slopes, level = 0.0, np.zeros(coef.shape[::-1]), np.zeros(len(coef))
+        for part_value, part_slopes, part_level in self.visit(descend):
+            value += part_value
+            slopes += part_slopes
+            level += part_level
+        slopes = np.ascontiguousarray(slopes.T)
+        if self.tilt is not None:
+            value += float(np.vdot(self.tilt.slopes, coef) + self.tilt.level @ intercept)
+            slopes, level = slopes + self.tilt.slopes, level + self.tilt.level
+        return Point(self, coef, intercept, value, slopes, level)
 
     def row_curvature(self, coef: Array, intercept: Array) -> Array:
         """Return how much each data row bends the loss: its curvature summed over C, (n,)."""
-        out = np.empty(self.n)
-        for part in self._chunks():
-            response = self.datafit.evaluate(self.predictors(coef, intercept, part), part).response
-            out[part] = self.datafit.curvature(response, part).sum(axis=0)
-        return out
 
-    def _chunks(self) -> list[slice]:
-        rows, width = self.shape
-        size = CHUNK_BYTES // (self.features.itemsize * (width + 4 * rows))
-        size = -(-self.n // max(1, round(self.n / max(size, SMALLEST_CHUNK))))  # of equal size
-        return [slice(first, min(first + size, self.n)) for first in range(0, self.n, size)]
+        def bend(part: slice, features: NDArray) -> NDArray:
+            response = self.respond(coef, intercept, part, features).response
+            return self.datafit.curvature(response, part).sum(axis=0, dtype=float)
+
+        return np.concatenate(list(self.visit(bend)))
 
     def start(self) -> Point:
         """Return the point with zero coefficients and the intercepts of the null model."""

@@ -77,7 +77,7 @@ def _advance(
     """Return the next point and the share of the way to ``minimum`` that was taken."""
     coef, intercept = minimum
     before = point.objective(penalty)
-    noise = NOISE[point.problem.features.itemsize] * abs(before)
+    noise = NOISE[point.problem.features.dtype.itemsize] * abs(before)
     predicted = (
         float(np.vdot(point.slopes, coef - point.coef))
         + float(point.level @ (intercept - point.intercept))

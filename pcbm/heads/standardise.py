@@ -5,12 +5,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pcbm.heads.inputs import check_scores, check_weights
+from pcbm.heads.inputs import check_weights
+from pcbm.heads.rows import Read, Source, parts
+from pcbm.heads.survey import as_source, survey
+from pcbm.heads.threads import in_order
 
 Array = NDArray[np.float64]
 
 
-def standardise(S: ArrayLike, sample_weight: ArrayLike | None = None) -> tuple[Array, Array]:
+def standardise(
+    S: ArrayLike | Source, sample_weight: ArrayLike | None = None
+) -> tuple[Array, Array]:
     """Return the weighted means and 1/n standard deviations of the columns of ``S``.
 
     A column that is constant up to rounding has scale 1, so ``(S - mean) / scale`` is (nearly)
@@ -18,7 +23,7 @@ def standardise(S: ArrayLike, sample_weight: ArrayLike | None = None) -> tuple[A
 
     Parameters
     ----------
-    S : (n, K) array
+    S : (n, K) array, or anything that gives its rows by slices
     sample_weight : (n,) array, optional
         A weight of 2 equals the row given twice.
 
@@ -32,12 +37,19 @@ def standardise(S: ArrayLike, sample_weight: ArrayLike | None = None) -> tuple[A
     >>> mean.tolist(), scale.tolist()
     ([2.0, 5.0], [1.0, 1.0])
     """
-    scores = check_scores(S)
-    weights = check_weights(sample_weight, len(scores))
-    mean = weights @ scores
-    centred = scores - mean
-    correction = weights @ centred  # what rounding left in the mean
-    variance = np.maximum(weights @ centred**2 - correction**2, 0.0)
-    scale = np.sqrt(variance)
-    rounding = 10 * np.finfo(float).eps * np.abs(scores).max(axis=0)
-    return mean + correction, np.where(scale <= rounding, 1.0, scale)
+    source = as_source(S)
+    weights = check_weights(sample_weight, source.shape[0])
+    found = survey(source, weights)
+    centred = Read(source, found.means)
+
+    def moments(part: slice) -> tuple[Array, Array]:
+        block = centred.chunk(part)
+        return block @ weights[part], np.square(block) @ weights[part]
+
+    correction, variance = np.zeros((2, source.shape[1]))  # the first: rounding of the means
+    for first, second in in_order(moments, parts(centred)):
+        correction += first
+        variance += second
+    scale = np.sqrt(np.maximum(variance - correction**2, 0.0))
+    rounding = 10 * np.finfo(float).eps * found.largest
+    return found.means + correction, np.where(scale <= rounding, 1.0, scale)

@@ -42,7 +42,7 @@ def test_single_precision_steps_reach_the_tolerance_in_double(family, tol):
 def test_single_precision_is_left_when_it_does_not_suffice():
     Z, y = scores(14_000, 80, 8)
     problem, _ = check_problem(Z, y, "multinomial", None, None, None)
-    assert problem.features.base is not None  # taken as it lies, without a copy
+    assert problem.features.source is Z  # read where it lies, without a copy
     screen = Screen(problem, grouped=False)
     assert screen.single
     null = problem.start()

@@ -101,7 +101,7 @@ def test_whole_block_over_some_coordinates_is_that_part_of_it():
 
 def test_gram_is_the_weighted_second_moment():
     problem, _, _ = softmax_problem(3)
-    plain = np.vstack([problem.features, np.ones(N)])
+    plain = np.vstack([problem.features.values, np.ones(N)])
     expected = (plain * problem.datafit.weights) @ plain.T
     np.testing.assert_allclose(gram(problem), expected, atol=1e-12)
 
@@ -251,7 +251,7 @@ def test_sampled_rows_are_those_that_bend_the_loss_and_their_hessian_is_close():
     found = whole_block(sample, coef, intercept, everything)[0]
     assert np.abs(found - whole).max() < 0.1 * np.abs(whole).max()
     again = bending_rows(problem, coef, intercept, 1000)
-    np.testing.assert_array_equal(again.features, sample.features)
+    np.testing.assert_array_equal(again.features.values, sample.features.values)
     assert bending_rows(problem, coef, intercept, 4000) is problem
 
 
