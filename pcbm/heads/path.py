@@ -15,7 +15,7 @@ from pcbm.heads.problem import Point, Problem
 from pcbm.heads.screen import Screen
 from pcbm.heads.solutions import Path, Recorder
 from pcbm.heads.solver import Outcome
-from pcbm.heads.threads import threads_for
+from pcbm.heads.threads import team
 
 Array = NDArray[np.float64]
 
@@ -103,7 +103,7 @@ def elastic_net_path(
     given = check_grid(n_lams, lam_min_ratio, lams)
     first = None if start is None else check_point(problem, *start, "start")
     grouped = family == "grouped"
-    with threads_for(len(problem.datafit.weights), *problem.shape):
+    with team(problem.n, *problem.shape):
         null = null_point(problem, factor)
         top = lam_max_of(null, l1_ratio, factor, grouped=grouped)
         strengths = given
