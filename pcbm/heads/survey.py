@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -38,7 +39,7 @@ def as_source(Z: ArrayLike | Source) -> Source:
     InputError
         Not a matrix of numbers with at least one row and one column.
     """
-    source = Z if _gives_rows(Z) else _matrix(Z)
+    source: Source = Z if _gives_rows(Z) else _matrix(Z)
     if len(source.shape) != 2 or 0 in source.shape:
         raise InputError(
             f"Z has shape {tuple(source.shape)}: give a matrix of n rows and K concept scores"
@@ -46,7 +47,7 @@ def as_source(Z: ArrayLike | Source) -> Source:
     return source
 
 
-def _gives_rows(Z: object) -> bool:
+def _gives_rows(Z: object) -> TypeGuard[Source]:
     dtype = getattr(Z, "dtype", None)
     numbers = isinstance(dtype, np.dtype) and dtype.kind in "fiub"
     rows = hasattr(Z, "shape") and hasattr(Z, "__getitem__")
