@@ -6,21 +6,20 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import ClassifierMixin
 from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
 from pcbm.errors import InputError
+from pcbm.heads.base import SparseLinear, checked_weights
 from pcbm.heads.links import probabilities
-from pcbm.heads.solutions import Path
-from pcbm.heads.standardise import standardise
-from pcbm.heads.validation import check_settings, choose_point, class_weighted, fit_path
+from pcbm.heads.settings import check_settings, class_weighted
 
 Array = NDArray[np.float64]
 
 
-class SparseLinearHead(ClassifierMixin, BaseEstimator):
+class SparseLinearHead(ClassifierMixin, SparseLinear):
     """Sparse linear classifier on standardised columns, fitted along a whole path.
 
     Labels decide the family: two classes give one coefficient row (positive = the second of
@@ -32,8 +31,15 @@ class SparseLinearHead(ClassifierMixin, BaseEstimator):
     lam : float, optional
         Strength of the penalty.
     concepts_per_class : float, optional
-        Take the path point with the largest NEC not above this. Without ``lam`` and
-        ``concepts_per_class`` the point with the least BIC is taken.
+        Number of effective concepts (NEC), met by ``nec_rule``. Without ``lam`` and
+        ``concepts_per_class`` the path point is taken that ``selection`` asks for.
+    selection : {"bic", "ebic", "cv", "cv_1se"}
+        The least BIC or EBIC (gamma .5), the best loss in five-fold cross-validation, or the
+        largest strength within one standard error of it; see `ebic`, `cross_validated_lam`.
+    nec_rule : {"path", "exact", "truncate", "refit"}
+        The path point with the largest NEC not above ``concepts_per_class``; the same between
+        the points of the path (`exact_nec`); the largest coefficients of a denser point
+        (`truncated_nec`); the support of the path point, fitted without 1-norm (`refitted`).
     l1_ratio : float
         Share of the penalty that is the 1-norm.
     grouped : bool
@@ -45,6 +51,8 @@ class SparseLinearHead(ClassifierMixin, BaseEstimator):
         Largest subgradient violation over ``lam``.
     class_weight : dict or "balanced", optional
         Factors of the sample weights, as in scikit-learn; not for multilabel targets.
+    random_state : int
+        Seed of the folds.
 
     Attributes
     ----------
@@ -58,6 +66,9 @@ class SparseLinearHead(ClassifierMixin, BaseEstimator):
     lam_, nec_ : float
         Strength and number of effective concepts of the chosen point.
     path_ : Path
+    selection_ : dict
+        JSON values: ``how``, the rule that chose; ``note``, where an NEC was not met, and why;
+        ``cross_validation``, the record of `cross_validated_lam`.
     family_ : str
     n_features_in_, feature_names_in_
 
@@ -71,31 +82,32 @@ class SparseLinearHead(ClassifierMixin, BaseEstimator):
     """
 
     classes_: NDArray
-    coef_: Array
-    intercept_: Array
-    mean_: Array
-    scale_: Array
-    path_: Path
 
     def __init__(
         self,
         lam: float | None = None,
         concepts_per_class: float | None = None,
+        selection: str = "bic",
+        nec_rule: str = "path",
         l1_ratio: float = 0.99,
         grouped: bool = False,
         n_lams: int = 50,
         lam_min_ratio: float = 1e-3,
         tol: float = 1e-3,
         class_weight: dict | str | None = None,
+        random_state: int = 0,
     ) -> None:
         self.lam = lam
         self.concepts_per_class = concepts_per_class
+        self.selection = selection
+        self.nec_rule = nec_rule
         self.l1_ratio = l1_ratio
         self.grouped = grouped
         self.n_lams = n_lams
         self.lam_min_ratio = lam_min_ratio
         self.tol = tol
         self.class_weight = class_weight
+        self.random_state = random_state
 
     def __sklearn_tags__(self) -> Tags:
         """Return the tags; multilabel targets are fitted too."""
@@ -105,7 +117,11 @@ class SparseLinearHead(ClassifierMixin, BaseEstimator):
         return tags
 
     def fit(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
     ) -> SparseLinearHead:
         """Fit the path and choose a point.
 
@@ -115,29 +131,18 @@ class SparseLinearHead(ClassifierMixin, BaseEstimator):
         y : (n,) labels, or (n, C) array of 0 and 1
         sample_weight : (n,) array, optional
             Counts of the rows: 2 equals the row given twice, 0 equals its absence.
+        groups : (n,) array, optional
+            Rows with equal entries share a fold of a cross-validation.
         """
         check_settings(self)
         checked, labels = validate_data(self, X, y, multi_output=True, dtype=np.float64)
         check_classification_targets(labels)
         scores = np.asarray(checked)
-        weights = None
-        if sample_weight is not None:
-            weights = _check_sample_weight(
-                sample_weight, scores, dtype=np.float64, ensure_non_negative=True
-            )
         family, target = self._family(np.asarray(labels))
-        weights = class_weighted(self.class_weight, target, weights)
-        self.family_ = family
-        self.mean_, self.scale_ = standardise(scores, weights)
-        Z = (scores - self.mean_) / self.scale_
-        self.path_ = fit_path(self, Z, target, family, weights)
-        index = choose_point(self, self.path_, Z, target, weights)
+        weights = class_weighted(self.class_weight, target, checked_weights(sample_weight, scores))
+        self._fit_head(scores, target, family, weights, groups)
         found = self.path_.classes
         self.classes_ = np.arange(target.shape[1]) if found is None else found
-        self.coef_ = self.path_.coef(index)
-        self.intercept_ = self.path_.intercepts[index].copy()
-        self.lam_ = float(self.path_.lams[index])
-        self.nec_ = float(self.path_.nec[index])
         return self
 
     def _family(self, y: NDArray) -> tuple[str, NDArray]:
@@ -164,9 +169,7 @@ class SparseLinearHead(ClassifierMixin, BaseEstimator):
 
     def decision_function(self, X: ArrayLike) -> Array:
         """Return the linear predictors: (n, C), or (n,) for two classes."""
-        check_is_fitted(self)
-        scores = np.asarray(validate_data(self, X, reset=False, dtype=np.float64))
-        eta = ((scores - self.mean_) / self.scale_) @ self.coef_.T + self.intercept_
+        eta = self._predictors(X)
         return eta[:, 0] if self.family_ == "binomial" else eta
 
     def predict_proba(self, X: ArrayLike) -> Array:

@@ -11,12 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from pcbm.errors import InputError
 from pcbm.heads.inputs import check_scores, check_target, check_weights
+from pcbm.heads.measures import check_rule, row_scores
 from pcbm.heads.path import elastic_net_path
 from pcbm.heads.solutions import Path
 
 Array = NDArray[np.float64]
-
-MEASURES = ("accuracy", "loss")
 
 
 @dataclass(frozen=True)
@@ -86,10 +85,7 @@ def validated_lam(
     lam, record : float, Validation
     """
     measure = measure or ("loss" if family == "gaussian" else "accuracy")
-    if rule not in ("1se", "min"):
-        raise InputError(f"rule={rule!r}: give '1se' or 'min'")
-    if measure not in MEASURES or (family == "gaussian" and measure == "accuracy"):
-        raise InputError(f"measure={measure!r} does not serve family {family!r}: give 'loss'")
+    check_rule(rule, measure, family)
     scores = check_scores(Z)
     target = check_target(y, len(scores))
     weights = check_weights(sample_weight, len(scores))
@@ -162,27 +158,8 @@ def held_out_rows(labels: NDArray | int, share: float, seed: int) -> NDArray[np.
 def _scores(path: Path, Z: Array, y: NDArray, weights: Array, measure: str) -> tuple[Array, Array]:
     """Return the weighted mean score of each point and its standard error."""
     weights = weights / weights.sum()
-    per_row = np.array([_row_scores(path, i, Z, y, measure) for i in range(len(path))])
+    per_row = np.array([row_scores(path, i, Z, y, measure) for i in range(len(path))])
     mean = per_row @ weights
     variance = ((per_row - mean[:, None]) ** 2) @ weights
     effective = 1 / (weights**2).sum()
     return mean, np.sqrt(variance / max(effective - 1, 1.0))
-
-
-def _row_scores(path: Path, index: int, Z: Array, y: NDArray, measure: str) -> Array:
-    eta = path.decision(Z, index)
-    if path.family == "gaussian":
-        return -0.5 * ((eta - y.reshape(len(y), -1)) ** 2).sum(axis=1)
-    if path.family == "multilabel":
-        if measure == "accuracy":
-            return ((eta > 0) == (y == 1)).mean(axis=1)
-        return -(np.logaddexp(0, eta) - eta * y).sum(axis=1)
-    assert path.classes is not None
-    label = np.searchsorted(path.classes, y)
-    if path.family == "binomial":
-        eta = np.column_stack([np.zeros(len(eta)), eta])
-    if measure == "accuracy":
-        return (eta.argmax(axis=1) == label).astype(float)
-    largest = eta.max(axis=1)
-    total = np.log(np.exp(eta - largest[:, None]).sum(axis=1)) + largest
-    return eta[np.arange(len(y)), label] - total

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import RegressorMixin
 from sklearn.utils import Tags
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
-from pcbm.heads.solutions import Path
-from pcbm.heads.standardise import standardise
-from pcbm.heads.validation import check_settings, choose_point, fit_path
+from pcbm.heads.base import SparseLinear, checked_weights
+from pcbm.heads.settings import check_settings
 
 Array = NDArray[np.float64]
 
 
-class SparseLinearRegressor(RegressorMixin, BaseEstimator):
+class SparseLinearRegressor(RegressorMixin, SparseLinear):
     """Sparse linear regression on standardised columns, fitted along a whole path.
 
     Minimises half the squared error (summed over outputs) plus an elastic net; targets are used
@@ -23,7 +22,7 @@ class SparseLinearRegressor(RegressorMixin, BaseEstimator):
 
     Parameters
     ----------
-    lam, concepts_per_class, l1_ratio, n_lams, lam_min_ratio, tol
+    lam, concepts_per_class, selection, nec_rule, l1_ratio, n_lams, lam_min_ratio, tol, random_state
         As for `SparseLinearHead`.
 
     Attributes
@@ -34,6 +33,7 @@ class SparseLinearRegressor(RegressorMixin, BaseEstimator):
     mean_, scale_ : (K,) arrays
     lam_, nec_ : float
     path_ : Path
+    selection_ : dict
     family_ : "gaussian"
     n_features_in_, feature_names_in_
 
@@ -46,27 +46,27 @@ class SparseLinearRegressor(RegressorMixin, BaseEstimator):
     4.0
     """
 
-    coef_: Array
-    intercept_: Array
-    mean_: Array
-    scale_: Array
-    path_: Path
-
     def __init__(
         self,
         lam: float | None = None,
         concepts_per_class: float | None = None,
+        selection: str = "bic",
+        nec_rule: str = "path",
         l1_ratio: float = 0.99,
         n_lams: int = 50,
         lam_min_ratio: float = 1e-3,
         tol: float = 1e-3,
+        random_state: int = 0,
     ) -> None:
         self.lam = lam
         self.concepts_per_class = concepts_per_class
+        self.selection = selection
+        self.nec_rule = nec_rule
         self.l1_ratio = l1_ratio
         self.n_lams = n_lams
         self.lam_min_ratio = lam_min_ratio
         self.tol = tol
+        self.random_state = random_state
 
     def __sklearn_tags__(self) -> Tags:
         """Return the tags; several outputs are fitted too."""
@@ -75,7 +75,11 @@ class SparseLinearRegressor(RegressorMixin, BaseEstimator):
         return tags
 
     def fit(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
     ) -> SparseLinearRegressor:
         """Fit the path and choose a point.
 
@@ -85,33 +89,21 @@ class SparseLinearRegressor(RegressorMixin, BaseEstimator):
         y : (n,) or (n, C) array
         sample_weight : (n,) array, optional
             Counts of the rows: 2 equals the row given twice, 0 equals its absence.
+        groups : (n,) array, optional
+            Rows with equal entries share a fold of a cross-validation.
         """
         check_settings(self)
         checked, values = validate_data(
             self, X, y, multi_output=True, y_numeric=True, dtype=np.float64
         )
         scores = np.asarray(checked)
-        weights = None
-        if sample_weight is not None:
-            weights = _check_sample_weight(
-                sample_weight, scores, dtype=np.float64, ensure_non_negative=True
-            )
-        self.family_ = "gaussian"
         target = np.asarray(values, float)
         self._single = target.ndim == 1
-        self.mean_, self.scale_ = standardise(scores, weights)
-        Z = (scores - self.mean_) / self.scale_
-        self.path_ = fit_path(self, Z, target, self.family_, weights)
-        index = choose_point(self, self.path_, Z, target, weights)
-        self.coef_ = self.path_.coef(index)
-        self.intercept_ = self.path_.intercepts[index].copy()
-        self.lam_ = float(self.path_.lams[index])
-        self.nec_ = float(self.path_.nec[index])
+        weights = checked_weights(sample_weight, scores)
+        self._fit_head(scores, target, "gaussian", weights, groups)
         return self
 
     def predict(self, X: ArrayLike) -> Array:
         """Return predictions (n,), or (n, C) when the targets had columns."""
-        check_is_fitted(self)
-        scores = np.asarray(validate_data(self, X, reset=False, dtype=np.float64))
-        eta = ((scores - self.mean_) / self.scale_) @ self.coef_.T + self.intercept_
+        eta = self._predictors(X)
         return eta[:, 0] if self._single else eta

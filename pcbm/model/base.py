@@ -111,6 +111,11 @@ class ConceptModel(TransformerMixin):
         return self.head_.nec_
 
     @property
+    def selection_(self) -> dict[str, Any]:
+        """How the head was chosen, as JSON values; see `pcbm.heads.SparseLinearHead`."""
+        return self.head_.selection_
+
+    @property
     def path_(self) -> Any:
         """The whole regularisation path, see `pcbm.heads.Path`."""
         return self.head_.path_

@@ -36,9 +36,16 @@ class PostHocCBM(ConceptModel, ClassifierMixin, BaseEstimator):
     projection : {"margin", "cosine", "centred", "least_squares"}, default="margin"
         How activations become concept scores, see `pcbm.projection`.
     concepts_per_class : float, optional
-        Choose the densest path point whose NEC is not above this.
+        The number of effective concepts (NEC), met by ``nec_rule``.
     lam : float, optional
-        Choose this penalty strength. With neither, BIC on the path chooses.
+        Choose this penalty strength. With neither, ``selection`` chooses on the path.
+    selection : {"bic", "ebic", "cv", "cv_1se"}, default="bic"
+        The least BIC or EBIC, the best loss in five-fold cross-validation, or the largest
+        strength within one standard error of it.
+    nec_rule : {"path", "exact", "truncate", "refit"}, default="path"
+        The path point with the largest NEC not above ``concepts_per_class``; the same between
+        the points of the path; the largest coefficients of a denser point; the support of the
+        path point, fitted without 1-norm. See `pcbm.heads.SparseLinearHead`.
     l1_ratio : float, default=0.99
         Share of the L1 part, in [0, 1].
     residual : {"none", "linear"}, default="none"
@@ -52,7 +59,7 @@ class PostHocCBM(ConceptModel, ClassifierMixin, BaseEstimator):
         Largest KKT violation divided by lam at which a path point is done.
     class_weight : dict or "balanced", optional
     random_state : int, default=0
-        Seed of the residual's validation split.
+        Seed of the folds and of the residual's validation split.
 
     Attributes
     ----------
@@ -90,6 +97,8 @@ class PostHocCBM(ConceptModel, ClassifierMixin, BaseEstimator):
         projection: str = "margin",
         concepts_per_class: float | None = None,
         lam: float | None = None,
+        selection: str = "bic",
+        nec_rule: str = "path",
         l1_ratio: float = 0.99,
         residual: str = "none",
         grouped: bool = False,
@@ -103,6 +112,8 @@ class PostHocCBM(ConceptModel, ClassifierMixin, BaseEstimator):
         self.projection = projection
         self.concepts_per_class = concepts_per_class
         self.lam = lam
+        self.selection = selection
+        self.nec_rule = nec_rule
         self.l1_ratio = l1_ratio
         self.residual = residual
         self.grouped = grouped
@@ -118,7 +129,7 @@ class PostHocCBM(ConceptModel, ClassifierMixin, BaseEstimator):
         tags.target_tags.multi_output = True
         return tags
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:
         """Fit projection, head and residual.
 
         Parameters
@@ -127,6 +138,8 @@ class PostHocCBM(ConceptModel, ClassifierMixin, BaseEstimator):
             Activations, as the backbone gave them.
         y : array-like, shape (n,), or (n, C) of 0/1 for multilabel
         sample_weight : array-like, shape (n,), optional
+        groups : array-like, shape (n,), optional
+            Rows with equal entries share a fold of a cross-validation.
 
         Returns
         -------
@@ -140,13 +153,16 @@ class PostHocCBM(ConceptModel, ClassifierMixin, BaseEstimator):
         scores = self._fit_projection(X, weight)
         self.head_ = SparseLinearHead(
             lam=self.lam,
+            selection=self.selection,
+            nec_rule=self.nec_rule,
             concepts_per_class=self.concepts_per_class,
             l1_ratio=self.l1_ratio,
             grouped=self.grouped,
             n_lams=self.n_lams,
             lam_min_ratio=self.lam_min_ratio,
             tol=self.tol,
-        ).fit(scores, y, sample_weight=weight)
+            random_state=self.random_state,
+        ).fit(scores, y, sample_weight=weight, groups=groups)
         self.classes_ = self.head_.classes_
         self._fit_residual(X, y, scores, weight)
         return self
@@ -181,8 +197,9 @@ class PostHocCBMRegressor(ConceptModel, RegressorMixin, BaseEstimator):
     bank : ConceptBank, optional
     projection : {"margin", "cosine", "centred", "least_squares"}, default="margin"
     concepts_per_class : float, optional
-        Choose the densest path point whose NEC is not above this.
     lam : float, optional
+    selection : {"bic", "ebic", "cv", "cv_1se"}, default="bic"
+    nec_rule : {"path", "exact", "truncate", "refit"}, default="path"
     l1_ratio : float, default=0.99
     residual : {"none", "linear"}, default="none"
     n_lams : int, default=50
@@ -206,6 +223,8 @@ class PostHocCBMRegressor(ConceptModel, RegressorMixin, BaseEstimator):
         projection: str = "margin",
         concepts_per_class: float | None = None,
         lam: float | None = None,
+        selection: str = "bic",
+        nec_rule: str = "path",
         l1_ratio: float = 0.99,
         residual: str = "none",
         n_lams: int = 50,
@@ -217,6 +236,8 @@ class PostHocCBMRegressor(ConceptModel, RegressorMixin, BaseEstimator):
         self.projection = projection
         self.concepts_per_class = concepts_per_class
         self.lam = lam
+        self.selection = selection
+        self.nec_rule = nec_rule
         self.l1_ratio = l1_ratio
         self.residual = residual
         self.n_lams = n_lams
@@ -229,7 +250,7 @@ class PostHocCBMRegressor(ConceptModel, RegressorMixin, BaseEstimator):
         tags.target_tags.multi_output = True
         return tags
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:
         """Fit projection, head and residual; ``y`` has shape (n,) or (n, C)."""
         self._begin_fit()
         X, y = validate_data(
@@ -239,12 +260,15 @@ class PostHocCBMRegressor(ConceptModel, RegressorMixin, BaseEstimator):
         scores = self._fit_projection(X, weight)
         self.head_ = SparseLinearRegressor(
             lam=self.lam,
+            selection=self.selection,
+            nec_rule=self.nec_rule,
             concepts_per_class=self.concepts_per_class,
             l1_ratio=self.l1_ratio,
             n_lams=self.n_lams,
             lam_min_ratio=self.lam_min_ratio,
             tol=self.tol,
-        ).fit(scores, y, sample_weight=weight)
+            random_state=self.random_state,
+        ).fit(scores, y, sample_weight=weight, groups=groups)
         self._single_target = np.ndim(y) == 1
         self._fit_residual(X, y, scores, weight)
         return self

@@ -231,6 +231,7 @@ def model_state(model: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         "family": head.family_,
         "lam": float(head.lam_),
         "nec": float(head.nec_),
+        "selection": head.selection_,
         "projection": None
         if model.projection_ is None
         else {"kind": model.projection_.kind, "normalise": model.projection_.normalise},

@@ -2,12 +2,16 @@
 
 import numpy as np
 import pytest
+from selection_problems import a_path
 
 from pcbm.errors import InputError
 from pcbm.heads import (
     SparseLinearHead,
     SparseLinearRegressor,
+    cross_validated_lam,
+    ebic,
     elastic_net_path,
+    exact_nec,
     held_out_rows,
     kkt_violation,
     lam_max,
@@ -160,6 +164,20 @@ SELECTION = [
     (lambda: select_by_nec(path(), 0), "no point of the path has NEC <= 0"),
     (lambda: select_by_lam(path(), 0.02), "lam=0.02 is not on the path (nearest: 0.01)"),
     (lambda: validated_lam(Z, Y, rule="best"), "rule='best'"),
+    (lambda: cross_validated_lam(Z, Y, rule="2se"), "rule='2se'"),
+    (lambda: cross_validated_lam(Z, Y, measure="los"), "did you mean 'loss'"),
+    (lambda: cross_validated_lam(Z, Y, folds=1), "folds=1"),
+    (lambda: cross_validated_lam(Z, Y, folds=2.5), "folds=2.5"),
+    (lambda: cross_validated_lam(Z, Y, folds=31), "30 rows cannot make 31 folds"),
+    (lambda: cross_validated_lam(Z, Y, groups=Y), "3 groups cannot make 5 folds"),
+    (lambda: cross_validated_lam(Z, Y, groups=Y[:7]), "groups has shape (7,)"),
+    (lambda: cross_validated_lam(Z, Y, folds=Y[:7]), "folds has shape (7,)"),
+    (lambda: cross_validated_lam(Z, Y, folds=Y, groups=Y), "keep one"),
+    (lambda: cross_validated_lam(Z, Y, folds=Y / 2), "folds holds float64"),
+    (lambda: cross_validated_lam(Z, Y, folds=0 * Y), "there are 1 folds"),
+    (lambda: cross_validated_lam(Z, Y, folds=Y), "fold 0 holds every row of class '0'"),
+    (lambda: ebic(a_path([0, 1], [2, 1]), Z, FIRST, gamma=1.5), "gamma=1.5"),
+    (lambda: exact_nec(a_path([2, 3], [2, 1]), Z, FIRST, 1), "no point of the path"),
     (lambda: validated_lam(Z, Y, measure="f1"), "measure='f1'"),
     (lambda: validated_lam(Z, Z[:, 0], family="gaussian", measure="accuracy"), "gaussian"),
     (lambda: validated_lam(Z, Y, validation=1.0), "validation=1.0"),

@@ -1,60 +1,28 @@
 """Which point of a path is taken: by size, strength, BIC, or on held-out rows."""
 
 import json
+import math
 
 import numpy as np
 import pytest
 from elastic_net import FAMILIES, Objective
 from scipy.special import expit, log_softmax
+from selection_problems import N, a_path, problem
 
 from pcbm.heads import (
-    Path,
     SparseLinearHead,
     SparseLinearRegressor,
     bic,
+    ebic,
     elastic_net_path,
     held_out_rows,
     nec,
     select_by_bic,
+    select_by_ebic,
     select_by_lam,
     select_by_nec,
-    sparse_rows,
     validated_lam,
 )
-
-N, K = 150, 8
-
-
-def problem(family, seed=0, n=N):
-    rng = np.random.default_rng(seed)
-    Z = rng.normal(size=(n, K))
-    rows = 1 if family == "binomial" else 3
-    signal = Z[:, :3] @ rng.normal(size=(3, rows)) + rng.normal(size=(n, rows))
-    if family in ("multinomial", "grouped"):
-        return Z, np.array(["x", "z", "y"])[signal.argmax(axis=1)]
-    if family == "binomial":
-        return Z, signal[:, 0] > 0.3
-    return Z, (signal > 0).astype(int) if family == "multilabel" else signal
-
-
-def a_path(necs, lams):
-    """Return a path whose points have these NECs (two rows, no data behind it)."""
-    coefs = np.zeros((len(necs), 2, 10))
-    for i, count in enumerate(necs):
-        coefs[i].ravel()[: round(2 * count)] = 1.0
-    zeros = np.zeros(len(necs))
-    return Path(
-        lams=np.asarray(lams, float),
-        sparse=sparse_rows(coefs),
-        intercepts=np.zeros((len(necs), 2)),
-        kkt=zeros,
-        nec=np.array([nec(coef) for coef in coefs]),
-        objective=zeros,
-        deviance=zeros,
-        n_iter=zeros.astype(int),
-        family="multinomial",
-        classes=np.arange(2),
-    )
 
 
 def test_nec_counts_sizes_above_the_threshold_as_a_mean_over_rows():
@@ -135,6 +103,29 @@ def test_bic_is_equal_for_weights_and_repeated_rows(family):
     other = cls(n_lams=12).fit(Z[rows], y[rows])
     assert one.lam_ == pytest.approx(other.lam_, rel=1e-9)
     np.testing.assert_allclose(one.coef_, other.coef_, atol=1e-3)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_ebic_adds_the_number_of_models_of_a_size(family):
+    Z, y = problem(family)
+    path = elastic_net_path(Z, y, family=family, n_lams=12)
+    plain = bic(path, Z, y)
+    for gamma in (0.0, 0.5, 1.0):
+        found = ebic(path, Z, y, gamma=gamma)
+        for i, coef in enumerate(path.coefs):
+            chosen = np.abs(coef) > 1e-5
+            chosen = chosen.any(axis=0) if family == "grouped" else chosen
+            models = math.comb(chosen.size, int(chosen.sum()))
+            assert found[i] == pytest.approx(plain[i] + 2 * gamma * math.log(models), rel=1e-10)
+        assert select_by_ebic(path, Z, y, gamma=gamma) == found.argmin()
+
+
+def test_ebic_leaves_noise_out_where_bic_takes_it():
+    rng = np.random.default_rng(0)
+    Z = rng.normal(size=(100, 300))
+    y = Z[:, 0] + rng.normal(size=100)
+    path = elastic_net_path(Z, y, family="gaussian", n_lams=30, lam_min_ratio=0.15)
+    assert path.nec[select_by_ebic(path, Z, y)] == 1 < path.nec[select_by_bic(path, Z, y)]
 
 
 def test_bic_of_a_perfect_regression_is_finite():
