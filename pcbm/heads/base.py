@@ -65,7 +65,7 @@ class SparseLinear(BaseEstimator):
         chosen, validation = self._choose(Z, target, weights, groups)
         self.coef_, self.intercept_ = chosen.coef, chosen.intercept
         self.lam_, self.nec_ = chosen.lam, chosen.nec
-        self.selection_ = {
+        self.selection_: dict[str, Any] = {
             "how": self._how(),
             "note": chosen.note,
             "cross_validation": None if validation is None else validation.to_dict(),

@@ -111,7 +111,7 @@ def _restore_head(
     head.mean_, head.scale_ = tensors["head.mean"], tensors["head.scale"]
     head.family_ = metadata["family"]
     head.lam_, head.nec_ = metadata["lam"], metadata["nec"]
-    head.selection_ = metadata.get("selection")  # runs of earlier versions have none
+    head.selection_ = metadata.get("selection", {})  # earlier versions did not write it
     head.n_features_in_ = len(metadata["concept_names"])
     if not regression:
         head.classes_ = _labels(metadata["classes"])
