@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pcbm.errors import InputError
-from pcbm.heads.inputs import check_fixed, check_lam, check_lams, check_point, check_problem
+from pcbm.heads.inputs import check_lam, check_lams, check_penalty, check_point, check_problem
 from pcbm.heads.path import lam_max_of, null_point
-from pcbm.heads.penalties import Penalty
+from pcbm.heads.penalties import ElasticNet
+from pcbm.heads.problem import Point, Problem
 from pcbm.heads.solutions import Path, Recorder
 
 Array = NDArray[np.float64]
@@ -31,12 +32,10 @@ def objective(
 ) -> float:
     """Return the weighted mean loss plus penalty of a head; see `elastic_net_path`."""
     problem, _ = check_problem(Z, y, family, sample_weight, offset, None)
-    factor = check_fixed(problem, l1_ratio, 1.0, penalty_factor)
+    net = check_penalty(problem, family, l1_ratio, penalty_factor, None, None)
     check_lam(lam)
     point = problem.at(*check_point(problem, coef, intercept, "the head"))
-    return point.objective(
-        Penalty.elastic_net(lam, l1_ratio, factor, problem.free, grouped=family == "grouped")
-    )
+    return point.objective(net.at(lam))
 
 
 def kkt_violation(
@@ -52,18 +51,19 @@ def kkt_violation(
     offset: ArrayLike | None = None,
     free: ArrayLike | None = None,
     penalty_factor: ArrayLike | None = None,
+    lower: ArrayLike | None = None,
+    upper: ArrayLike | None = None,
 ) -> float:
     """Return the largest subgradient violation of a head over coefficients and intercepts.
 
     Divided by ``lam``, like ``Path.kkt``; zero is optimal. Groups count by the 2-norm of their
-    column.
+    column. A slope that would carry a coefficient out of its bounds violates nothing.
     """
     problem, _ = check_problem(Z, y, family, sample_weight, offset, free)
-    factor = check_fixed(problem, l1_ratio, 1.0, penalty_factor)
+    net = check_penalty(problem, family, l1_ratio, penalty_factor, lower, upper)
     check_lam(lam)
-    point = problem.at(*check_point(problem, coef, intercept, "the head"))
-    penalty = Penalty.elastic_net(lam, l1_ratio, factor, problem.free, grouped=family == "grouped")
-    return point.violation(penalty) / lam
+    point = _feasible_point(problem, net, coef, intercept, "the head")
+    return point.violation(net.at(lam)) / lam
 
 
 def lam_max(
@@ -76,17 +76,18 @@ def lam_max(
     offset: ArrayLike | None = None,
     free: ArrayLike | None = None,
     penalty_factor: ArrayLike | None = None,
+    lower: ArrayLike | None = None,
+    upper: ArrayLike | None = None,
 ) -> float:
     """Return the least strength at which every penalised coefficient is zero.
 
     In closed form ``max_j |Z_j' (y - ybar)| / (n f_j l1_ratio)``, the largest over rows, or the
-    norm over rows when grouped. With an offset or unpenalised columns the null model in place of
-    ybar is fitted first.
+    norm over rows when grouped; with bounds, the largest over the directions they allow. With an
+    offset or unpenalised columns the null model in place of ybar is fitted first.
     """
     problem, _ = check_problem(Z, y, family, sample_weight, offset, free)
-    factor = check_fixed(problem, l1_ratio, 1.0, penalty_factor)
-    null = null_point(problem, factor)
-    return lam_max_of(null, l1_ratio, factor, grouped=family == "grouped")
+    net = check_penalty(problem, family, l1_ratio, penalty_factor, lower, upper)
+    return lam_max_of(null_point(problem, net), net)
 
 
 def evaluate_path(
@@ -102,6 +103,8 @@ def evaluate_path(
     offset: ArrayLike | None = None,
     free: ArrayLike | None = None,
     penalty_factor: ArrayLike | None = None,
+    lower: ArrayLike | None = None,
+    upper: ArrayLike | None = None,
     n_iter: Sequence[int] | NDArray[np.int64] | None = None,
 ) -> Path:
     """Return the path of coefficients that were found elsewhere, judged like our own.
@@ -113,8 +116,8 @@ def evaluate_path(
     ----------
     lams : (L,) positive strengths
     coefs, intercepts : L of (C, K) and L of (C,)
-        For the columns of ``Z``, zero where ``free`` is False. Rows are in the order of
-        `elastic_net_path`.
+        For the columns of ``Z``, within their bounds, zero where ``free`` is False. Rows are in
+        the order of `elastic_net_path`.
     n_iter : (L,) ints, optional
         What the other solver counts as iterations; zeros without it.
 
@@ -124,7 +127,7 @@ def evaluate_path(
         Shapes, values or names do not fit.
     """
     problem, classes = check_problem(Z, y, family, sample_weight, offset, free)
-    factor = check_fixed(problem, l1_ratio, 1.0, penalty_factor)
+    net = check_penalty(problem, family, l1_ratio, penalty_factor, lower, upper)
     strengths = check_lams(lams)
     spent = np.zeros(len(lams), int) if n_iter is None else np.asarray(n_iter, int)
     if not len(lams) == len(coefs) == len(intercepts) == len(spent):
@@ -132,14 +135,23 @@ def evaluate_path(
             f"{len(lams)} lams, {len(coefs)} coefs, {len(intercepts)} intercepts and "
             f"{len(spent)} n_iter were given: give as many of each"
         )
-    record = Recorder(null_point(problem, factor))
+    record = Recorder(null_point(problem, net))
     for i, lam in enumerate(strengths):
-        coef, intercept = check_point(problem, coefs[i], intercepts[i], f"point {i}")
-        if coef[~problem.free].any():
-            raise InputError(f"point {i} moves coefficients that are not free: set them to zero")
-        point = problem.at(coef, intercept)
-        penalty = Penalty.elastic_net(
-            lam, l1_ratio, factor, problem.free, grouped=family == "grouped"
-        )
+        point = _feasible_point(problem, net, coefs[i], intercepts[i], f"point {i}")
+        penalty = net.at(lam)
         record.add(lam, point, penalty, point.violation(penalty), int(spent[i]))
     return record.path(family, classes)
+
+
+def _feasible_point(
+    problem: Problem, net: ElasticNet, coef: ArrayLike, intercept: ArrayLike, what: str
+) -> Point:
+    """Return the point of a head whose coefficients keep to their bounds and fixed zeros."""
+    found, level = check_point(problem, coef, intercept, what)
+    outside = int((net.feasible(found) != found).sum())
+    if outside:
+        raise InputError(
+            f"{what} has {outside} coefficients that are not zero where free is False, or outside "
+            "lower and upper: set or clip them first"
+        )
+    return problem.at(found, level)

@@ -204,7 +204,7 @@ class Curvature:
         """Whether a coefficient outside the metric has to move."""
         if metric.chosen is None or self.everything:
             return False
-        slopes = point.original_slopes
+        slopes = penalty.allowed(point.original_slopes)
         excess = np.abs(slopes) - penalty.l1
         if self.grouped:
             excess = np.broadcast_to(np.linalg.norm(slopes, axis=0) - penalty.l1, slopes.shape)
@@ -232,7 +232,7 @@ class Curvature:
         chosen = np.ones((rows, width + 1), bool)
         if self.everything:
             return chosen
-        slopes = point.original_slopes
+        slopes = penalty.allowed(point.original_slopes)
         if self.grouped:
             near = np.linalg.norm(slopes, axis=0) > NEAR * penalty.l1
             chosen[:, :-1] = near | point.coef.any(axis=0)

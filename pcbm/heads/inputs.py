@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pcbm.errors import InputError, near
 from pcbm.heads.datafits import Datafit, Gaussian, Logistic, Multinomial
+from pcbm.heads.penalties import Box, ElasticNet
 from pcbm.heads.problem import Problem
 from pcbm.heads.rows import Read, Rows, Source, parts
 from pcbm.heads.survey import Survey, as_source, refuse_not_finite, streamed, survey
@@ -128,15 +129,56 @@ def check_weights(sample_weight: ArrayLike | None, n: int) -> Array:
     return weights / total
 
 
-def check_fixed(
-    problem: Problem, l1_ratio: float, tol: float, penalty_factor: ArrayLike | None
-) -> Array:
-    """Check the settings of the penalty; return the factors (K,)."""
+def check_penalty(
+    problem: Problem,
+    family: str,
+    l1_ratio: float,
+    penalty_factor: ArrayLike | None,
+    lower: ArrayLike | None,
+    upper: ArrayLike | None,
+) -> ElasticNet:
+    """Return the penalty that a caller asks for, but for its strength."""
     if not isinstance(l1_ratio, numbers.Real) or not 0 <= l1_ratio <= 1:
         raise InputError(f"l1_ratio={l1_ratio!r}: give a number from 0 to 1")
+    factor = _check_factor(penalty_factor, problem.shape[1])
+    box, free, grouped = _check_box(lower, upper, problem.shape), problem.free, family == "grouped"
+    if box is not None:
+        if grouped:
+            raise InputError(
+                "family 'grouped' takes no lower or upper: use 'multinomial', or free for zeros"
+            )
+        free = free & (box.lower < box.upper)
+    return ElasticNet(float(l1_ratio), factor, free, grouped, box)
+
+
+def _check_box(
+    lower: ArrayLike | None, upper: ArrayLike | None, shape: tuple[int, int]
+) -> Box | None:
+    """Return the bounds; None where nothing is bounded."""
+    rows, width = shape
+    found = []
+    for name, given, none in (("lower", lower, -np.inf), ("upper", upper, np.inf)):
+        bounds = _floats(none if given is None else given, name)
+        if bounds.shape not in ((), (width,), shape):
+            raise InputError(
+                f"{name} has shape {bounds.shape}: give a number, ({width},) or ({rows}, {width})"
+            )
+        if not (bounds * np.sign(none) >= 0).all():
+            raise InputError(
+                f"{name} holds NaN or numbers {'above' if none < 0 else 'below'} zero: "
+                "bounds must allow zero, give lower <= 0 <= upper"
+            )
+        found.append(np.broadcast_to(bounds, shape))
+    return None if all(np.isinf(bounds).all() for bounds in found) else Box(*found)
+
+
+def check_tol(tol: float) -> None:
+    """Refuse a tolerance that is not positive and finite."""
     if not isinstance(tol, numbers.Real) or not 0 < tol < np.inf:
         raise InputError(f"tol={tol!r}: give a positive number")
-    width = problem.shape[1]
+
+
+def _check_factor(penalty_factor: ArrayLike | None, width: int) -> Array:
     if penalty_factor is None:
         return np.ones(width)
     factor = _floats(penalty_factor, "penalty_factor")

@@ -20,6 +20,7 @@ ROUNDS = 50
 GROUP_SWEEPS = 5  # as many, and one more for every so many coordinates
 GROUP_SWEEPS_EACH = 20
 NO_SHIFTS = np.empty((0, 1), np.intp)
+NO_BOUNDS = np.empty((1, 0))
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ def minimise_model(
         _with_last(point.coef, point.intercept),
         _with_last(np.where(penalty.free, penalty.l1, np.inf), 0.0),
         _with_last(np.broadcast_to(penalty.l2, penalty.free.shape), 0.0),
+        *_bounds(penalty),
     )
     if penalty.grouped:
         _lower_groups(model, metric.chosen, tol)
@@ -71,7 +73,7 @@ def minimise_model(
         model.u[metric.chosen] = part.u[0]
     new = model.u
     if softmax:
-        _shift(new, model.l1, model.l2, grouped=penalty.grouped)
+        _shift(model, grouped=penalty.grouped)
     return np.ascontiguousarray(new[:, :-1]), new[:, -1].copy()
 
 
@@ -80,6 +82,7 @@ class _Model:
     """Blocks of a penalised quadratic: metrics (B or 1, D, D), the others (B, D).
 
     ``q`` is the gradient of the smooth part at ``u``; both change as the model is lowered.
+    Bounds are (B, D), or (B, 0) for none.
     """
 
     metrics: Array
@@ -87,18 +90,23 @@ class _Model:
     u: Array
     l1: Array
     l2: Array
+    lower: Array
+    upper: Array
 
     def over(self, chosen: NDArray[np.bool_]) -> tuple[_Model, NDArray[np.intp]]:
         """Return the chosen coordinates as one block, and where columns that are whole lie."""
         order = np.cumsum(chosen.ravel()).reshape(chosen.shape) - 1
         places = np.ascontiguousarray(order[:, chosen.all(axis=0)].T)
         parts = (array[chosen][None] for array in (self.q, self.u, self.l1, self.l2))
-        return _Model(self.metrics, *parts), places
+        bounds = (self.lower, self.upper)
+        limits = (b[chosen][None] if b.size else NO_BOUNDS for b in bounds)
+        return _Model(self.metrics, *parts, *limits), places
 
     def blocks(self, which: NDArray[np.intp]) -> _Model:
         """Return some of the blocks."""
         metrics = self.metrics[which] if len(self.metrics) > 1 else self.metrics
-        return _Model(metrics, self.q[which], self.u[which], self.l1[which], self.l2[which])
+        arrays = (self.q, self.u, self.l1, self.l2, self.lower, self.upper)
+        return _Model(metrics, *(array[which] for array in arrays))
 
 
 def _lower(model: _Model, tol: float, places: NDArray[np.intp], sweeps: int) -> None:
@@ -106,11 +114,12 @@ def _lower(model: _Model, tol: float, places: NDArray[np.intp], sweeps: int) -> 
     todo = np.arange(len(model.u))
     for _ in range(ROUNDS):
         part = model if len(todo) == len(model.u) else model.blocks(todo)
-        worst = descend(part.metrics, part.q, part.u, part.l1, part.l2, tol, sweeps, places)
+        arrays = (part.q, part.u, part.l1, part.l2, part.lower, part.upper)
+        worst = descend(part.metrics, *arrays, tol, sweeps, places)
         left = np.flatnonzero(worst > tol)
         for i in left:
             metric = part.metrics[i if len(part.metrics) > 1 else 0]
-            newton_step(metric, part.q[i], part.u[i], part.l1[i], part.l2[i])
+            newton_step(metric, *(array[i] for array in arrays))
         if part is not model:
             model.q[todo], model.u[todo] = part.q, part.u
         if not len(left):
@@ -133,13 +142,23 @@ def _lower_groups(model: _Model, chosen: NDArray[np.bool_] | None, tol: float) -
     model.u[:, columns] = u
 
 
-def _shift(new: Array, l1: Array, l2: Array, *, grouped: bool) -> None:
+def _shift(model: _Model, *, grouped: bool) -> None:
+    """Shift the rows of a softmax together, feature by feature, to the least penalty, in place."""
     if grouped:  # the norm of a column is least when its mean is zero
-        whole = np.isfinite(l1).all(axis=0)
-        new[:, whole] -= new[:, whole].mean(axis=0)
+        whole = np.isfinite(model.l1).all(axis=0)
+        model.u[:, whole] -= model.u[:, whole].mean(axis=0)
     else:
-        places = np.ascontiguousarray(np.arange(new.size).reshape(new.shape).T)
-        shift_rows(new.ravel(), l1.ravel(), l2.ravel(), places)
+        places = np.ascontiguousarray(np.arange(model.u.size).reshape(model.u.shape).T)
+        arrays = (model.u, model.l1, model.l2, model.lower, model.upper)
+        shift_rows(*(array.ravel() for array in arrays), places)
+
+
+def _bounds(penalty: Penalty) -> tuple[Array, Array]:
+    """Return lower and upper bounds (C, K+1), or (C, 0) where there are none."""
+    if penalty.box is None:
+        nothing = np.empty((len(penalty.free), 0))
+        return nothing, nothing
+    return _with_last(penalty.box.lower, -np.inf), _with_last(penalty.box.upper, np.inf)
 
 
 def _with_last(matrix: Array, column: Array | float) -> Array:

@@ -10,31 +10,38 @@ Array = NDArray[np.float64]
 
 JITTER = 1e-8  # of the diagonal: flat directions, such as the shifts of a softmax, stay put
 HALVINGS = 6
-CROSSED = 1e-12  # of its size: a coefficient that shrinks to this has reached zero
+CROSSED = 1e-12  # of its size: a coefficient this close to zero or to a bound has reached it
 LARGEST_GROUPED = 2500  # coordinates up to which a step over groups is worth its cost
 
 
-def newton_step(M: Array, q: Array, u: Array, l1: Array, l2: Array) -> bool:
+def newton_step(
+    M: Array, q: Array, u: Array, l1: Array, l2: Array, lower: Array, upper: Array
+) -> bool:
     """Move ``u`` towards the minimum over its support with signs held, in place.
 
-    Coefficients that would change sign stop at zero (a projected Newton step in the orthant of
-    the current signs). The step is halved until the model falls; the last try ends where the
-    first coefficient reaches zero.
+    Coefficients that would change sign stop at zero, others at their bounds (a projected Newton
+    step in the orthant of the current signs); those that press against a bound are left out. The
+    step is halved until the model falls; the last try ends where the first coefficient stops.
 
     Parameters
     ----------
     M : (D, D) metric
     q, u : (D,) gradient of the smooth part at ``u``, and the point; both are updated
     l1, l2 : (D,) strengths
+    lower, upper : (D,) bounds, or (0,) for none
 
     Returns
     -------
     bool, whether a step was taken
     """
-    support = np.flatnonzero((u != 0) | (l1 == 0))
-    norm = l1[support]
-    sign = np.where(norm > 0, np.sign(u[support]), 0.0)
-    slope = q[support] + norm * sign + l2[support] * u[support]
+    sign = np.where(l1 > 0, np.sign(u), 0.0)
+    slope = q + np.where(sign != 0, l1, 0.0) * sign + l2 * u
+    low, high = np.where(sign > 0, 0.0, -np.inf), np.where(sign < 0, 0.0, np.inf)
+    if len(lower):
+        low, high = np.maximum(low, lower), np.minimum(high, upper)
+    pressing = ((u >= high) & (slope < 0)) | ((u <= low) & (slope > 0))
+    support = np.flatnonzero(((u != 0) | (l1 == 0)) & ~pressing)
+    norm, sign, slope, low, high = (a[support] for a in (l1, sign, slope, low, high))
     hessian = M[np.ix_(support, support)]
     diagonal = np.diagonal(hessian) + l2[support]
     hessian[np.diag_indices_from(hessian)] = diagonal * (1 + JITTER) + np.finfo(float).tiny
@@ -45,10 +52,13 @@ def newton_step(M: Array, q: Array, u: Array, l1: Array, l2: Array) -> bool:
     direction = -cho_solve(factor, slope, check_finite=False)
     before = u[support]
     whole = np.zeros(len(u))
-    steps = [0.5**k for k in range(HALVINGS)] + [_first_zero(before, direction, sign)]
+    steps = [0.5**k for k in range(HALVINGS)] + [_first_stop(before, direction, low, high)]
+    reached = CROSSED * np.abs(before)
     for length in steps:
         after = before + length * direction
-        after[(norm > 0) & (sign * after <= CROSSED * np.abs(before))] = 0.0
+        after = np.where(
+            after <= low + reached, low, np.where(after >= high - reached, high, after)
+        )
         move = after - before
         whole[support] = move
         pull = M @ whole
@@ -65,10 +75,11 @@ def newton_step(M: Array, q: Array, u: Array, l1: Array, l2: Array) -> bool:
     return False
 
 
-def _first_zero(before: Array, direction: Array, sign: Array) -> float:
-    """Return how far along ``direction`` the first penalised coefficient becomes zero."""
-    shrinking = sign * direction < 0
-    return float((-before[shrinking] / direction[shrinking]).min(initial=1.0))
+def _first_stop(before: Array, direction: Array, low: Array, high: Array) -> float:
+    """Return how far along ``direction`` the first coefficient reaches an end of its interval."""
+    room = np.where(direction < 0, low, high) - before
+    stops = (room != 0) & (direction != 0)
+    return float((room[stops] / direction[stops]).min(initial=1.0))
 
 
 def newton_group_step(

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 
-from pcbm.heads.inputs import check_fixed, check_grid, check_point, check_problem
-from pcbm.heads.penalties import Penalty
+from pcbm.heads.inputs import check_grid, check_penalty, check_point, check_problem, check_tol
+from pcbm.heads.penalties import ElasticNet, Penalty
 from pcbm.heads.problem import Point, Problem
 from pcbm.heads.screen import Screen
 from pcbm.heads.solutions import Path, Recorder
@@ -41,6 +41,8 @@ def elastic_net_path(
     free: ArrayLike | None = None,
     start: tuple[ArrayLike, ArrayLike] | None = None,
     penalty_factor: ArrayLike | None = None,
+    lower: ArrayLike | None = None,
+    upper: ArrayLike | None = None,
     max_iter: int = MAX_ITER,
 ) -> Path:
     """Fit a sparse linear head for a whole grid of penalty strengths.
@@ -80,6 +82,9 @@ def elastic_net_path(
         Where the first strength starts from.
     penalty_factor : (K,) array, optional
         Non-negative factors f_j of the penalty; zero leaves a column unpenalised.
+    lower, upper : float, (K,) or (C, K) array, optional
+        Bounds of the coefficients, ``lower <= 0 <= upper``, infinite for none; ``lower=0`` keeps
+        every coefficient non-negative. Not for grouped.
     max_iter : int
         Cap on the iterations of one point. Reaching it gives a ConvergenceWarning.
 
@@ -99,29 +104,27 @@ def elastic_net_path(
     l1-regularized logistic regression", JMLR 13 (2012).
     """
     problem, classes = check_problem(Z, y, family, sample_weight, offset, free)
-    factor = check_fixed(problem, l1_ratio, tol, penalty_factor)
+    net = check_penalty(problem, family, l1_ratio, penalty_factor, lower, upper)
+    check_tol(tol)
     given = check_grid(n_lams, lam_min_ratio, lams)
     first = None if start is None else check_point(problem, *start, "start")
-    grouped = family == "grouped"
     with team(problem.n, *problem.shape):
-        null = null_point(problem, factor)
-        top = lam_max_of(null, l1_ratio, factor, grouped=grouped)
+        null = null_point(problem, net)
+        top = lam_max_of(null, net)
         strengths = given
         if strengths is None:
             strengths = top * np.exp(np.linspace(0, np.log(lam_min_ratio), n_lams))
-        point, last = (null, top) if first is None else (problem.at(*first), strengths[0])
-        screen = Screen(problem, grouped=grouped)
+        point, last = null, top
+        if first is not None:
+            point, last = problem.at(net.feasible(first[0]), first[1]), strengths[0]
+        screen = Screen(problem, grouped=net.grouped)
         record = Recorder(null)
         solved: list[Point] = []  # the last two, for the line through them
-
-        def penalty_at(lam: float) -> Penalty:
-            return Penalty.elastic_net(lam, l1_ratio, factor, problem.free, grouped=grouped)
-
         for index, lam in enumerate(strengths):
             for rough in _between(last, lam):
-                point = screen.solve(point, penalty_at(rough), ROUGHLY * rough, max_iter).point
-            last, penalty = lam, penalty_at(lam)
-            ahead = _ahead(solved, strengths[: index + 1])
+                point = screen.solve(point, net.at(rough), ROUGHLY * rough, max_iter).point
+            last, penalty = lam, net.at(lam)
+            ahead = _ahead(solved, strengths[: index + 1], penalty)
             outcome = screen.solve(point, penalty, tol * lam, max_iter, ahead)
             if not outcome.converged:
                 _warn(lam, outcome, tol)
@@ -131,11 +134,11 @@ def elastic_net_path(
     return record.path(family, classes)
 
 
-def _ahead(solved: list[Point], lams: Array) -> tuple[Array, Array] | None:
+def _ahead(solved: list[Point], lams: Array, penalty: Penalty) -> tuple[Array, Array] | None:
     """Guess the solution at the newest of ``lams`` from the last two, as a straight line in lam.
 
-    Coefficients keep their zeros and signs. Steps of equal size in the logarithm of lam leave
-    the line good to a few parts in a hundred of the objective's change.
+    Coefficients keep their zeros, signs and active bounds. Steps of equal size in the logarithm
+    of lam leave the line good to a few parts in a hundred of the objective's change.
     """
     if len(solved) < 2 or not lams[-1] < lams[-2] < lams[-3]:
         return None
@@ -143,7 +146,7 @@ def _ahead(solved: list[Point], lams: Array) -> tuple[Array, Array] | None:
     before, newest = solved
     coef = newest.coef + share * (newest.coef - before.coef)
     start, end = before.original_intercept, newest.original_intercept
-    return np.where(coef * newest.coef > 0, coef, 0.0), end + share * (end - start)
+    return penalty.on_face(coef, newest.coef), end + share * (end - start)
 
 
 def _between(last: float, lam: float) -> Array:
@@ -156,31 +159,32 @@ def _between(last: float, lam: float) -> Array:
     return last * (lam / last) ** (np.arange(1, steps) / max(steps, 1))
 
 
-def null_point(problem: Problem, factor: Array) -> Point:
+def null_point(problem: Problem, net: ElasticNet) -> Point:
     """Return the solution with every penalised coefficient at zero."""
     point = problem.start()
-    if problem.offset is None and (factor > 0).all():
+    if problem.offset is None and (net.factor > 0).all():
         return point
-    nothing = np.zeros_like(factor)
-    penalty = Penalty(nothing, nothing, problem.free & (factor == 0))
+    nothing = np.zeros_like(net.factor)
+    penalty = Penalty(nothing, nothing, net.free & (net.factor == 0), box=net.box)
     scale = max(float(np.abs(point.slopes).max(initial=0.0)), np.finfo(float).tiny)
     screen = Screen(problem, grouped=False)
     return screen.solve(point, penalty, NULL_TOL * scale, MAX_ITER).point
 
 
-def lam_max_of(null: Point, l1_ratio: float, factor: Array, *, grouped: bool) -> float:
+def lam_max_of(null: Point, net: ElasticNet) -> float:
     """Return the least strength at which every penalised coefficient is zero.
 
-    max_j |dL/dW_kj| / (f_j l1_ratio) at the null model; the column norm when grouped. Data on
-    which the null model is perfect has no such strength; 1 stands in.
+    max_j |dL/dW_kj| / (f_j l1_ratio) at the null model, over coefficients that may follow their
+    gradient; the column norm when grouped. Where there are none, or the null model is perfect, no
+    strength is the least; 1 stands in.
     """
-    slopes = np.where(null.problem.free, null.original_slopes, 0.0)
-    size = np.linalg.norm(slopes, axis=0) if grouped else np.abs(slopes).max(axis=0)
-    penalised = factor > 0
-    top = (size[penalised] / factor[penalised]).max(initial=0.0)
+    slopes = net.at(1.0).allowed(null.original_slopes)
+    size = np.linalg.norm(slopes, axis=0) if net.grouped else np.abs(slopes).max(axis=0)
+    penalised = net.factor > 0
+    top = (size[penalised] / net.factor[penalised]).max(initial=0.0)
     if null.problem.constant:  # only rounding is left
         top = 0.0
-    return float(top / max(l1_ratio, SMALLEST_L1_RATIO)) if top > 0 else 1.0
+    return float(top / max(net.l1_ratio, SMALLEST_L1_RATIO)) if top > 0 else 1.0
 
 
 def _warn(lam: float, outcome: Outcome, tol: float) -> None:

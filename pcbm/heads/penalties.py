@@ -4,6 +4,8 @@ Coefficients ``coef`` have shape (C, K). The penalty at strength lam, with featu
 
     elastic net:  lam sum_kj f_j [ l1_ratio |W_kj| + (1 - l1_ratio)/2 W_kj^2 ]
     group:        lam sum_j  f_j [ l1_ratio ||W_:j||_2 + (1 - l1_ratio)/2 ||W_:j||_2^2 ]
+
+Single coefficients may be bounded: the elastic net is then infinite outside a box around zero.
 """
 
 from __future__ import annotations
@@ -17,6 +19,58 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
+class Box:
+    """Bounds of the coefficients.
+
+    Parameters
+    ----------
+    lower, upper : (C, K) arrays, or views that look so, with lower <= 0 <= upper; may be infinite
+    """
+
+    lower: Array
+    upper: Array
+
+    def restrict(self, columns: NDArray[np.intp]) -> Box:
+        """Return the bounds of some of the features."""
+        return Box(self.lower[:, columns], self.upper[:, columns])
+
+    def clip(self, coef: Array) -> Array:
+        """Return the nearest coefficients within the bounds."""
+        return np.clip(coef, self.lower, self.upper)
+
+
+@dataclass(frozen=True)
+class ElasticNet:
+    """An elastic-net penalty but for its strength.
+
+    Parameters
+    ----------
+    l1_ratio : float in [0, 1]
+    factor : (K,) array of feature factors f_j >= 0
+    free : (C, K) bool array; coefficients that are not free stay at zero
+    grouped : bool, whether the norm is that of the columns
+    box : bounds of the coefficients, or None
+    """
+
+    l1_ratio: float
+    factor: Array
+    free: NDArray[np.bool_]
+    grouped: bool = False
+    box: Box | None = None
+
+    def at(self, lam: float) -> Penalty:
+        """Return the penalty of strength ``lam``."""
+        return Penalty.elastic_net(
+            lam, self.l1_ratio, self.factor, self.free, grouped=self.grouped, box=self.box
+        )
+
+    def feasible(self, coef: Array) -> Array:
+        """Return the nearest coefficients that are within their bounds, zero where not free."""
+        inside = coef if self.box is None else self.box.clip(coef)
+        return np.where(self.free, inside, 0.0)
+
+
+@dataclass(frozen=True)
 class Penalty:
     """An elastic-net penalty over single coefficients or over whole columns.
 
@@ -25,12 +79,14 @@ class Penalty:
     l1, l2 : (K,) arrays, strengths of the norm and of the squared norm of each feature
     free : (C, K) bool array; coefficients that are not free stay at zero
     grouped : bool, whether the norm is that of the columns
+    box : bounds of the coefficients, or None
     """
 
     l1: Array
     l2: Array
     free: NDArray[np.bool_]
     grouped: bool = False
+    box: Box | None = None
 
     @classmethod
     def elastic_net(
@@ -41,14 +97,19 @@ class Penalty:
         free: NDArray[np.bool_],
         *,
         grouped: bool = False,
+        box: Box | None = None,
     ) -> Penalty:
         """Return the penalty of strength ``lam`` with feature factors ``factor`` (K,)."""
-        return cls(lam * l1_ratio * factor, lam * (1 - l1_ratio) * factor, free, grouped)
+        return cls(lam * l1_ratio * factor, lam * (1 - l1_ratio) * factor, free, grouped, box)
 
     def restrict(self, columns: NDArray[np.intp]) -> Penalty:
         """Return the penalty of some of the features."""
         return Penalty(
-            self.l1[columns], self.l2[columns], self.free[:, columns], grouped=self.grouped
+            self.l1[columns],
+            self.l2[columns],
+            self.free[:, columns],
+            grouped=self.grouped,
+            box=None if self.box is None else self.box.restrict(columns),
         )
 
     def value(self, coef: Array) -> float:
@@ -57,20 +118,44 @@ class Penalty:
         norms = np.sqrt(squares) if self.grouped else np.abs(coef).sum(axis=0)
         return float(self.l1 @ norms + 0.5 * (self.l2 @ squares))
 
+    def allowed(self, slopes: Array) -> Array:
+        """Return gradients (C, K) of the loss with zeros where zero coefficients may not follow.
+
+        A coefficient leaves zero against its gradient, unless it is fixed or bounded by zero there.
+        """
+        slopes = np.where(self.free, slopes, 0.0)
+        if self.box is None:
+            return slopes
+        up = np.where(self.box.upper > 0, np.minimum(slopes, 0.0), 0.0)
+        return np.where(self.box.lower < 0, np.maximum(slopes, 0.0), 0.0) + up
+
+    def on_face(self, guess: Array, coef: Array) -> Array:
+        """Return the nearest coefficients to ``guess`` with the zeros and signs of ``coef``.
+
+        Coefficients at a bound stay there.
+        """
+        kept = np.where(guess * coef > 0, guess, 0.0)
+        if self.box is None:
+            return kept
+        at_bound = (coef <= self.box.lower) | (coef >= self.box.upper)
+        return np.where(at_bound, coef, self.box.clip(kept))
+
     def violation(self, coef: Array, gradient: Array) -> Array:
         """Return, per feature, the distance of zero from the subdifferential.
 
         ``gradient`` is that of the loss alone. Single coefficients give the largest of their
-        column; groups give the 2-norm over the column. Fixed coefficients do not count.
+        column; groups give the 2-norm over the column. Fixed coefficients do not count, nor does
+        a slope that would carry a coefficient out of its bounds.
         """
         smooth = np.where(self.free, gradient + self.l2 * coef, 0.0)
         if self.grouped:
             return self._group_violation(coef, smooth)
-        l1 = np.broadcast_to(self.l1, coef.shape)
-        at_zero = np.maximum(np.abs(smooth) - l1, 0.0)
-        moved = np.abs(smooth + l1 * np.sign(coef))
-        worst = np.where(self.free, np.where(coef == 0, at_zero, moved), 0.0)
-        return worst.max(axis=0, initial=0.0)
+        at_zero = smooth - np.clip(smooth, -self.l1, self.l1)
+        slope = np.where(coef == 0, at_zero, smooth + self.l1 * np.sign(coef))
+        if self.box is not None:
+            slope = np.where(coef >= self.box.upper, np.maximum(slope, 0.0), slope)
+            slope = np.where(coef <= self.box.lower, np.minimum(slope, 0.0), slope)
+        return np.where(self.free, np.abs(slope), 0.0).max(axis=0, initial=0.0)
 
     def _group_violation(self, coef: Array, smooth: Array) -> Array:
         norms = np.sqrt(np.einsum("kj,kj->j", coef, coef))

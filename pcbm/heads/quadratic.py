@@ -4,7 +4,8 @@ The model of one block of D coordinates around a point u is
 
     q(d) = g'd + d'Md/2 + sum_i [ l1_i |u_i + d_i| + l2_i (u_i + d_i)^2 / 2 ]
 
-with l1_i = inf for a coordinate that must not move and l1_i = 0 for an intercept.
+with l1_i = inf for a coordinate that must not move and l1_i = 0 for an intercept. Where there are
+bounds, lower_i <= u_i + d_i <= upper_i; empty arrays stand for none.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ Array = NDArray[np.float64]
 
 
 @compiled(fastmath={"reassoc", "contract", "nsz"})
-def _sweep(M, q, u, l1, l2, index, size):  # type: ignore[no-untyped-def]  # numba infers types
+def _sweep(M, q, u, l1, l2, lower, upper, index, size):  # type: ignore[no-untyped-def]  # numba infers types
     """Minimise over each listed coordinate in turn; return the largest violation met."""
     worst = 0.0
+    bounded = len(lower) > 0
     for t in range(size):
         i = index[t]
         a = M[i, i] + l2[i]
@@ -34,6 +36,8 @@ def _sweep(M, q, u, l1, l2, index, size):  # type: ignore[no-untyped-def]  # num
             new = (z + l1[i]) / a
         else:
             new = 0.0
+        if bounded:
+            new = min(max(new, lower[i]), upper[i])
         step = new - old
         if step != 0.0:
             worst = max(worst, a * abs(step))
@@ -45,7 +49,7 @@ def _sweep(M, q, u, l1, l2, index, size):  # type: ignore[no-untyped-def]  # num
 
 
 @compiled
-def _violation(q, u, l1, l2):  # type: ignore[no-untyped-def]
+def _violation(q, u, l1, l2, lower, upper):  # type: ignore[no-untyped-def]
     """Return the largest violation of the optimality conditions of one block."""
     worst = 0.0
     for i in range(len(u)):
@@ -53,23 +57,30 @@ def _violation(q, u, l1, l2):  # type: ignore[no-untyped-def]
         if l1[i] == np.inf:
             continue
         if u[i] > 0.0:
-            worst = max(worst, abs(smooth + l1[i]))
+            slope = smooth + l1[i]
         elif u[i] < 0.0:
-            worst = max(worst, abs(smooth - l1[i]))
+            slope = smooth - l1[i]
         else:
-            worst = max(worst, abs(smooth) - l1[i])
+            slope = smooth - min(max(smooth, -l1[i]), l1[i])
+        if len(lower) > 0:
+            if u[i] >= upper[i]:
+                slope = max(slope, 0.0)
+            if u[i] <= lower[i]:
+                slope = min(slope, 0.0)
+        worst = max(worst, abs(slope))
     return worst
 
 
 @compiled
-def shift_rows(u, l1, l2, places):  # type: ignore[no-untyped-def]
+def shift_rows(u, l1, l2, lower, upper, places):  # type: ignore[no-untyped-def]
     """Subtract from each feature's C coefficients the common shift that costs least, in place.
 
     A softmax does not change when one constant is subtracted from all rows of a feature, so the
     best constant is that of the penalty alone: minimise over c
-    ``sum_k l1 |b_k - c| + l2 (b_k - c)^2 / 2``. ``places`` (F, C) says where the coefficients of
-    each feature are in ``u``. Intercepts, which cost nothing, are centred. Features with a fixed
-    coefficient are left alone.
+    ``sum_k l1 |b_k - c| + l2 (b_k - c)^2 / 2``, among those that keep the bounds: the sum is
+    convex, so the best of an interval is the best of all, clipped. ``places`` (F, C) says where
+    the coefficients of each feature are in ``u``. Intercepts, which cost nothing, are centred.
+    Features with a fixed coefficient are left alone.
     """
     features, rows = places.shape
     b = np.empty(rows)
@@ -88,9 +99,25 @@ def shift_rows(u, l1, l2, places):  # type: ignore[no-untyped-def]
         else:
             b.sort()
             shift = _best_shift(b, total, l1[first], l2[first])
+        if len(lower) > 0:
+            shift = _clipped_shift(shift, u, lower, upper, places[f])
         if shift != 0.0:
             for k in range(rows):
-                u[places[f, k]] -= shift
+                i = places[f, k]
+                if len(lower) > 0 and shift == u[i] - upper[i]:
+                    u[i] = upper[i]  # exactly, whatever the rounding
+                elif len(lower) > 0 and shift == u[i] - lower[i]:
+                    u[i] = lower[i]
+                else:
+                    u[i] -= shift
+
+
+@compiled
+def _clipped_shift(shift, u, lower, upper, places):  # type: ignore[no-untyped-def]
+    """Return the nearest shift that leaves all listed coefficients within their bounds."""
+    for i in places:
+        shift = min(max(shift, u[i] - upper[i]), u[i] - lower[i])
+    return shift
 
 
 @compiled
@@ -121,7 +148,7 @@ def _support(u, l1, index):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def descend(M, q, u, l1, l2, tol, max_sweeps, places):  # type: ignore[no-untyped-def]
+def descend(M, q, u, l1, l2, lower, upper, tol, max_sweeps, places):  # type: ignore[no-untyped-def]
     """Lower the models of B independent blocks by coordinate descent, in place.
 
     Parameters
@@ -130,6 +157,7 @@ def descend(M, q, u, l1, l2, tol, max_sweeps, places):  # type: ignore[no-untype
     q : (B, D) gradients of the smooth parts at ``u``; kept up to date
     u : (B, D) points
     l1, l2 : (B, D) strengths; ``l1`` infinite holds a coordinate
+    lower, upper : (B, D) bounds, or (B, 0) for none
     tol : violation at which a block is done
     max_sweeps : int, per block
     places : (F, C) int array, where the softmax rows of a feature are in a block; may be empty
@@ -149,11 +177,11 @@ def descend(M, q, u, l1, l2, tol, max_sweeps, places):  # type: ignore[no-untype
         while True:
             index = everything if full else active
             count = size if full else _support(u[k], l1[k], active)
-            worst = _sweep(metric, q[k], u[k], l1[k], l2[k], index, count)
+            worst = _sweep(metric, q[k], u[k], l1[k], l2[k], lower[k], upper[k], index, count)
             sweeps += 1
-            shift_rows(u[k], l1[k], l2[k], places)
+            shift_rows(u[k], l1[k], l2[k], lower[k], upper[k], places)
             if full and worst <= tol:  # each step was small; together they may not have been
-                worst = _violation(q[k], u[k], l1[k], l2[k])
+                worst = _violation(q[k], u[k], l1[k], l2[k], lower[k], upper[k])
             last[k] = worst
             if (worst <= tol and full) or sweeps >= max_sweeps:
                 break

@@ -93,7 +93,7 @@ class Screen:
 
     def _close(self, point: Point, penalty: Penalty, share: float = CLOSE) -> NDArray[np.bool_]:
         """Mark the columns that hold a coefficient or could soon."""
-        slopes = np.where(penalty.free, point.original_slopes, 0.0)
+        slopes = penalty.allowed(point.original_slopes)
         size = np.linalg.norm(slopes, axis=0) if self.grouped else np.abs(slopes).max(axis=0)
         return (size > share * penalty.l1) | point.coef.any(axis=0)
 

@@ -85,7 +85,7 @@ def _advance(
         - penalty.value(point.coef)
     )
     if extrapolation is not None:
-        guess = _guess(extrapolation, point, coef, intercept)
+        guess = _guess(extrapolation, point, minimum, penalty)
         if guess is not None:
             if guess.objective(penalty) <= before + ARMIJO * predicted + noise:
                 return guess, 1.0
@@ -106,13 +106,13 @@ def _advance(
 
 
 def _guess(
-    extrapolation: Extrapolation, point: Point, coef: Array, intercept: Array
+    extrapolation: Extrapolation, point: Point, minimum: tuple[Array, Array], penalty: Penalty
 ) -> Point | None:
-    """Return the extrapolated point; coefficients keep the zeros and signs of ``coef``."""
+    """Return the extrapolated point, on the face of the penalty that ``minimum`` is on."""
+    coef, intercept = minimum
     old = np.append(point.coef.ravel(), point.intercept)
     mixed = extrapolation.guess(old, np.append(coef.ravel(), intercept))
     if mixed is None:
         return None
     guessed = mixed[: coef.size].reshape(coef.shape)
-    guessed = np.where(guessed * coef > 0, guessed, 0.0)
-    return point.problem.point(guessed, mixed[coef.size :])
+    return point.problem.point(penalty.on_face(guessed, coef), mixed[coef.size :])

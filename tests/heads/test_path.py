@@ -75,7 +75,10 @@ def test_more_strengths_take_memory_for_their_non_zeros_only():
     [
         ({"n_iter": [1]}, "2 lams, 2 coefs, 2 intercepts and 1 n_iter were given"),
         ({"coefs": np.zeros((2, 3, 5))}, r"point 0 has coefficients \(3, 5\)"),
-        ({"free": np.zeros((3, 6), bool)}, "point 0 moves coefficients that are not free"),
+        (
+            {"free": np.zeros((3, 6), bool)},
+            "point 0 has 18 coefficients that are not zero where free is False",
+        ),
         ({"lams": [0.1, -1.0]}, "lams holds numbers that are not positive"),
     ],
 )

@@ -18,6 +18,8 @@ from pcbm.heads.sampling import bending_rows, inclusion
 
 N, K, C = 60, 4, 3
 NOTHING = np.empty((0, 1), np.intp)
+NO_BOUNDS = np.empty((C, 0)), np.empty((C, 0))
+NO_LIMITS = np.empty(0), np.empty(0)
 
 
 def softmax_problem(seed=0, n=N):
@@ -125,7 +127,7 @@ def test_descent_minimises_independent_blocks_and_keeps_the_gradient():
     l1[:, -1] = 0.0
     l1[1, 2] = np.inf
     q, u = g.copy(), np.zeros_like(g)
-    worst = descend(M, q, u, l1, l2, 1e-12, 10_000, NOTHING)
+    worst = descend(M, q, u, l1, l2, *NO_BOUNDS, 1e-12, 10_000, NOTHING)
     assert (worst <= 1e-12).all()
     for k in range(3):
         np.testing.assert_allclose(q[k], g[k] + M[k] @ u[k], atol=1e-10)
@@ -140,11 +142,11 @@ def test_newton_steps_end_what_descent_alone_cannot():
     root[:15] = root[15:] + 1e-3 * root[:15]  # almost duplicate columns
     M, g[:15] = root @ root.T, g[15:]
     q, u = g[None].copy(), np.zeros((1, 30))
-    descend(M[None], q, u, l1[None], l2[None], 1e-12, 1000, NOTHING)
+    descend(M[None], q, u, l1[None], l2[None], *NO_BOUNDS, 1e-12, 1000, NOTHING)
     assert violation(q[0], u[0], l1, l2) > 1e-4
     for _ in range(30):
-        newton_step(M, q[0], u[0], l1, l2)
-        descend(M[None], q, u, l1[None], l2[None], 1e-12, 20, NOTHING)
+        newton_step(M, q[0], u[0], l1, l2, *NO_LIMITS)
+        descend(M[None], q, u, l1[None], l2[None], *NO_BOUNDS, 1e-12, 20, NOTHING)
     assert violation(q[0], u[0], l1, l2) < 1e-10
 
 
@@ -160,7 +162,7 @@ def test_newton_step_never_raises_the_model():
 
         before = value(u)
         zero = u == 0
-        newton_step(M, q, u, l1, l2)
+        newton_step(M, q, u, l1, l2, *NO_LIMITS)
         assert value(u) <= before
         assert not u[zero].any()
         np.testing.assert_allclose(q, g + M @ u, atol=1e-10)
@@ -209,7 +211,7 @@ def test_shift_of_a_softmax_column_costs_least(rows, l2):
             return np.abs(b - c).sum() + 0.5 * l2 * ((b - c) ** 2).sum()
 
         best = min(minimize_scalar(cost, bounds=(-4, 4), method="bounded").fun, *map(cost, b))
-        shift_rows(u, l1, np.full(2 * rows, l2), places)
+        shift_rows(u, l1, np.full(2 * rows, l2), *NO_LIMITS, places)
         assert np.abs(u[:rows]).sum() + 0.5 * l2 * (u[:rows] ** 2).sum() <= best + 1e-9
         np.testing.assert_allclose(np.diff(u[:rows]), np.diff(b))
         assert u[rows:].sum() == pytest.approx(0, abs=1e-12)
@@ -217,7 +219,7 @@ def test_shift_of_a_softmax_column_costs_least(rows, l2):
 
 def test_shift_leaves_columns_with_a_fixed_row_alone():
     u = np.array([1.0, 2.0, 3.0])
-    shift_rows(u, np.array([1.0, np.inf, 1.0]), np.zeros(3), np.array([[0, 1, 2]]))
+    shift_rows(u, np.array([1.0, np.inf, 1.0]), np.zeros(3), *NO_LIMITS, np.array([[0, 1, 2]]))
     assert u.tolist() == [1.0, 2.0, 3.0]
 
 

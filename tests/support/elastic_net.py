@@ -40,6 +40,8 @@ class Objective:
     offset: Array
     free: NDArray[np.bool_]
     factor: Array
+    lower: Array
+    upper: Array
 
     @classmethod
     def of(
@@ -54,6 +56,8 @@ class Objective:
         offset: Array | None = None,
         free: NDArray[np.bool_] | None = None,
         penalty_factor: Array | None = None,
+        lower: Array | float = -np.inf,
+        upper: Array | float = np.inf,
     ) -> Objective:
         """Take the arguments of the package's functions."""
         target = targets(y, family)
@@ -69,6 +73,8 @@ class Objective:
             offset=np.zeros((n, rows)) if offset is None else np.reshape(offset, (n, rows)),
             free=np.ones((rows, Z.shape[1]), bool) if free is None else free,
             factor=np.ones(Z.shape[1]) if penalty_factor is None else penalty_factor,
+            lower=np.broadcast_to(np.asarray(lower, float), (rows, Z.shape[1])),
+            upper=np.broadcast_to(np.asarray(upper, float), (rows, Z.shape[1])),
         )
 
     def predictors(self, coef: Array, intercept: Array) -> Array:
@@ -122,12 +128,23 @@ class Objective:
             ]
         else:
             worst = [
-                abs(smooth[k, j] + edge[j] * np.sign(coef[k, j]))
-                if coef[k, j] != 0
-                else max(abs(smooth[k, j]) - edge[j], 0.0)
+                self._single_violation(
+                    coef[k, j], smooth[k, j], edge[j], self.lower[k, j], self.upper[k, j]
+                )
                 for k, j in zip(*np.nonzero(self.free), strict=True)
             ]
         return max([*worst, *np.abs(level)]) / self.lam
+
+    @staticmethod
+    def _single_violation(
+        value: float, smooth: float, edge: float, lower: float, upper: float
+    ) -> float:
+        """Return the distance of zero from the interval of subgradients, endless at a bound."""
+        low = smooth + (edge if value > 0 else -edge)
+        high = smooth + (-edge if value < 0 else edge)
+        low = -np.inf if value <= lower else low
+        high = np.inf if value >= upper else high
+        return max(low, -high, 0.0)
 
     @staticmethod
     def _group_violation(column: Array, smooth: Array, edge: float) -> float:
