@@ -35,10 +35,10 @@ def read_problem(name):
     return columns(table, "z"), y if family == "gaussian" else y.astype(int), options
 
 
-def solutions():
+def solutions(file="glmnet.csv"):
     """Return problem -> alpha -> lambda -> rows of intercept and coefficients."""
     found = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
-    with (GOLDEN / "glmnet.csv").open(encoding="utf-8", newline="") as file:
+    with (GOLDEN / file).open(encoding="utf-8", newline="") as file:
         for line in list(csv.reader(file))[1:]:
             alpha, lam, _, *numbers = map(float, line[1:])
             found[line[0]][alpha][lam].append(numbers)
@@ -86,6 +86,27 @@ def test_glmnets_solutions_pass_our_certificate(name, alpha):
         rows = np.array(rows)
         violation = kkt_violation(Z, y, rows[:, 1:], rows[:, 0], lam, l1_ratio=alpha, **options)
         assert violation < 1e-4
+
+
+@pytest.mark.parametrize("kind", ["signed", "boxed"])
+def test_bounded_coefficients_and_objective_are_those_of_glmnet(kind):
+    table = np.genfromtxt(GOLDEN / "bounds.csv", delimiter=",", names=True)
+    bounds = {end: table[f"{kind}_{end}"] for end in ("lower", "upper")}
+    theirs = solutions(f"glmnet_{kind}.csv")
+    assert len(theirs) == (11 if kind == "signed" else 12)
+    held = 0
+    for name, alpha in ((name, alpha) for name in theirs for alpha in (0.99, 0.5)):
+        Z, y, options = read_problem(name)
+        lams = list(theirs[name][alpha])
+        path = elastic_net_path(Z, y, l1_ratio=alpha, lams=lams, tol=1e-9, **options, **bounds)
+        for i, lam in enumerate(lams):
+            rows = np.array(theirs[name][alpha][lam])
+            value = objective(Z, y, rows[:, 1:], rows[:, 0], lam, l1_ratio=alpha, **options)
+            assert path.objective[i] == pytest.approx(value, rel=1e-9)
+            assert path.objective[i] <= value + 1e-14
+            np.testing.assert_allclose(path.coef(i), rows[:, 1:], atol=ATOL)
+            held += ((rows[:, 1:] != 0) & (rows[:, 1:] == path.coef(i))).sum()
+    assert (held > 100) == (kind == "boxed")
 
 
 @pytest.mark.parametrize(("name", "alpha"), EVERY)

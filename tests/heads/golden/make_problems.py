@@ -1,4 +1,4 @@
-"""Write the problems that ``make_glmnet.R`` solves: ``FAMILY_CASE.csv`` and ``factors.csv``.
+"""Write the problems that ``make_glmnet.R`` solves: ``FAMILY_CASE.csv``, factors and bounds.
 
 Run ``python make_problems.py && Rscript make_glmnet.R`` in this folder to renew the solutions.
 Columns of Z have weighted mean 0 and 1/n variance 1, so do Gaussian targets less their
@@ -13,6 +13,15 @@ FOLDER = Path(__file__).parent
 N, K = 48, 6
 CASES = ("plain", "weighted", "offset", "all")
 ROWS = {"multinomial": 3, "grouped": 3, "binomial": 1, "gaussian": 1}
+
+
+# Of each column, R's way of writing them: non-negative, and both ends, some tight.
+BOUNDS = {
+    "signed_lower": ["0"] * K,
+    "signed_upper": ["Inf"] * K,
+    "boxed_lower": ["-0.05", "-0.3", "0", "-Inf", "-0.1", "0"],
+    "boxed_upper": ["0.1", "0", "0.2", "0.15", "Inf", "0"],
+}
 
 
 def standardised(values, weight):
@@ -60,6 +69,8 @@ def main():
         names.append(f"{family}_{case}")
         factors.append(factor)
     write(FOLDER / "factors.csv", names, np.transpose(factors))
+    lines = [",".join(BOUNDS), *map(",".join, zip(*BOUNDS.values(), strict=True))]
+    (FOLDER / "bounds.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
