@@ -70,13 +70,43 @@ def fit(
     concepts_per_class: Annotated[
         float | None,
         typer.Option(
-            "--concepts-per-class", min=0.0, help="At most this many (NEC).", rich_help_panel=HEAD
+            "--concepts-per-class",
+            min=0.0,
+            help="This many concepts a class (NEC), met by --nec-rule.",
+            rich_help_panel=HEAD,
+        ),
+    ] = None,
+    nec_rule: Annotated[
+        str | None,
+        typer.Option(
+            "--nec-rule",
+            help="path: the densest path point of at most as many, the default; exact: also "
+            "between path points; truncate: the largest of a denser point; refit: path, fitted "
+            "again without the 1-norm.",
+            rich_help_panel=HEAD,
         ),
     ] = None,
     lam: Annotated[
         float | None,
         typer.Option("--lam", min=0.0, help="The penalty itself.", rich_help_panel=HEAD),
     ] = None,
+    select: Annotated[
+        str | None,
+        typer.Option(
+            "--select",
+            help="What chooses the penalty: 1se, the default, or min on held-out rows; cv-1se or "
+            "cv by cross-validation; bic; ebic.",
+            rich_help_panel=HEAD,
+        ),
+    ] = None,
+    group_folds: Annotated[
+        bool,
+        typer.Option(
+            "--group-folds",
+            help="Cross-validate with every group of the data whole.",
+            rich_help_panel=HEAD,
+        ),
+    ] = False,
     l1_ratio: Annotated[
         float,
         typer.Option("--l1-ratio", min=0.0, max=1.0, help="1 is the lasso.", rich_help_panel=HEAD),
@@ -98,12 +128,13 @@ def fit(
     from pcbm.model import FitSettings, fit_run, save_run
     from pcbm.model.run import CONFIG
 
-    if concepts_per_class is not None and lam is not None:
-        raise InputError("--concepts-per-class and --lam both choose the path point: give one")
     settings = FitSettings(
         projection=projection,
         concepts_per_class=concepts_per_class,
         lam=lam,
+        select=select,
+        nec_rule=nec_rule,
+        group_folds=group_folds,
         l1_ratio=l1_ratio,
         residual=residual,
         task=task,
@@ -249,6 +280,7 @@ def _view(run: Any) -> list[Block]:
             f"{m['n_test']:,} to test, {m['n_concepts']} concepts"
         )
     )
+    blocks.append(Line(f"head: {m['selection']['text']}; lam = {m['lam']:.4g}"))
     rows = [("named concepts", m[figure]["test"], m["nec"], f"{m[figure]['train']:.3f} on train")]
     random = m["controls"]["random_bank"]
     if random is not None:

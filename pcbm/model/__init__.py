@@ -4,8 +4,9 @@ from pcbm.model.cbm import PostHocCBM, PostHocCBMRegressor
 from pcbm.model.contributions import Contributions, contributions
 from pcbm.model.load import load, load_run
 from pcbm.model.metrics import evaluate
-from pcbm.model.pipeline import FitSettings, fit_run
+from pcbm.model.pipeline import fit_run
 from pcbm.model.run import Run, save_run
+from pcbm.model.settings import FitSettings
 
 __all__ = [
     "Contributions",

@@ -26,6 +26,7 @@ def model_card(run: Any, row_names: list[str]) -> str:
         f"{_text(metrics['n_train'])} training rows, {_text(metrics['n_test'])} test rows",
         f"- concepts: {metrics['n_concepts']}, of which {metrics['nec']:.4g} are used a class "
         f"(NEC) at lam = {metrics['lam']:.4g}",
+        f"- head chosen as: {_text((metrics.get('selection') or {}).get('text'))}",
         "",
         "## What was measured",
         "",

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 from sklearn.base import clone
 
 from pcbm.activations import ActivationSet, Labels, resolve_task
-from pcbm.activations.labels import TASKS
 from pcbm.backbones import check_same_backbone
 from pcbm.concepts import ConceptBank
-from pcbm.errors import InputError, near
-from pcbm.heads import Validation, standardise, validated_lam
+from pcbm.errors import InputError
+from pcbm.heads import Validation, select_by_nec, standardise, validated_lam
 from pcbm.model.cbm import PostHocCBM, PostHocCBMRegressor
 from pcbm.model.controls import (
     RandomBanks,
@@ -27,44 +26,12 @@ from pcbm.model.controls import (
 )
 from pcbm.model.metrics import evaluate, headline, row_scores
 from pcbm.model.run import Run, describe, task_of
-from pcbm.projection import PROJECTIONS, fit_projection
-from pcbm.residual import RESIDUALS
+from pcbm.model.settings import ESTIMATORS, HELD_OUT, FitSettings, selection_record
+from pcbm.projection import fit_projection
 
 FEWEST_REPEATS = 20
 
 Progress = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True)
-class FitSettings:
-    """What a user can choose about a fit; the fields are the options of ``pcbm fit``.
-
-    With neither ``concepts_per_class`` nor ``lam``, the sparsest path point within one standard
-    error of the best on a validation part of train is chosen. ``control_rows`` bounds the
-    training rows of the random-bank control; above it, the named bank is refitted on the same.
-    """
-
-    projection: str = "margin"
-    concepts_per_class: float | None = None
-    lam: float | None = None
-    l1_ratio: float = 0.99
-    residual: str = "none"
-    task: str = "auto"
-    seed: int = 0
-    control_repeats: int = 20
-    control_rows: int = 20_000
-
-    def __post_init__(self) -> None:
-        # A misspelt name must show before a backbone runs for hours, not after.
-        choices = {
-            "projection": PROJECTIONS,
-            "residual": RESIDUALS,
-            "task": ("auto", *TASKS),
-        }
-        for name, known in choices.items():
-            given = getattr(self, name)
-            if given not in known:
-                raise InputError(f"{name} {given!r} is unknown: {near(str(given), known)}")
 
 
 def fit_run(
@@ -97,17 +64,24 @@ def fit_run(
     Raises
     ------
     InputError
-        Labels are absent, a test class is unknown in train, dimensions differ.
+        Labels are absent, a test class is unknown in train, dimensions differ, groups are
+        asked for and absent.
     """
-    settings = settings or FitSettings()
+    settings = (settings or FitSettings()).resolved()
     tell = progress or (lambda stage, done, total: None)
     began = time.perf_counter()
     check_same_backbone(train.record, None if bank is None else bank.record, "the concept bank")
     check_same_backbone(train.record, test.record, "the test data")
     labels, train_part, test_part = _labelled(train, test, settings.task)
     tell("fit", 0, 1)
-    validation = _validate(train_part, bank, settings, labels.task)
-    model = _fit(train_part, bank, settings, labels.task, validation)
+    held_out = None
+    if settings.select in HELD_OUT:
+        held_out = _validate(train_part, bank, settings, labels.task)
+    model = _fit(train_part, bank, settings, labels.task, held_out, _fold_groups(train, settings))
+    validation = model.selection_["cross_validation"]
+    if held_out is not None:
+        validation = held_out.to_dict()
+    selection = selection_record(settings, validation, model.selection_["note"])
     if labels.task == "multilabel":
         model.classes_ = labels.classes
     fitted = time.perf_counter()
@@ -128,9 +102,10 @@ def fit_run(
         "controls": controls,
         "residual": _residual_record(model, test_part, labels.task),
         "path": _path_record(model, train_part, labels.task),
-        "validation": validation.to_dict(),
+        "selection": selection,
+        "validation": validation,
         "evaluation": evaluation,
-        "notes": [labels.note] if labels.note else [],
+        "notes": [text for text in (labels.note, selection["note"]) if text],
         "warnings": _warnings(model, controls),
         "seconds": {"fit": fitted - began, "controls": ended - fitted, "total": ended - began},
     }
@@ -189,33 +164,41 @@ def _labelled(
     return labels, *parts
 
 
+def _fold_groups(train: ActivationSet, settings: FitSettings) -> np.ndarray | None:
+    """Return the groups that a cross-validation keeps whole; None where rows stand alone."""
+    if settings.group_folds and train.group is None:
+        raise InputError("group-folds was given, but the data names no groups: leave it out")
+    return train.group if settings.group_folds else None
+
+
 def _fit(
     train: Sample,
     bank: ConceptBank | None,
     settings: FitSettings,
     task: str,
-    validation: Validation,
+    held_out: Validation | None,
+    groups: np.ndarray | None,
 ) -> Any:
-    """Fit the estimator, at the validated lam if the user chose no sparsity."""
+    """Fit the estimator, at the validated lam where a validation part chose it."""
     kind = PostHocCBMRegressor if task == "regression" else PostHocCBM
     model = kind(
         bank,
         projection=settings.projection,
         concepts_per_class=settings.concepts_per_class,
-        lam=settings.lam,
+        lam=settings.lam if held_out is None else held_out.lam,
+        selection=ESTIMATORS.get(settings.select or "", "bic"),
+        nec_rule=settings.nec_rule or "path",
         l1_ratio=settings.l1_ratio,
         residual=settings.residual,
         random_state=settings.seed,
     )
-    if settings.lam is None and settings.concepts_per_class is None:
-        model.set_params(lam=validation.lam)
-    return model.fit(train.X, train.y)
+    return model.fit(train.X, train.y, groups=groups)
 
 
 def _validate(
     train: Sample, bank: ConceptBank | None, settings: FitSettings, task: str
 ) -> Validation:
-    """Score a path on held-out training rows; its 1-standard-error point is the default."""
+    """Choose a strength by the scores of a path on held-out training rows."""
     scores = train.X
     if bank is not None:
         scores = fit_projection(train.X, bank, settings.projection).transform(train.X)
@@ -227,6 +210,7 @@ def _validate(
         family=families.get(task, "multinomial"),
         l1_ratio=settings.l1_ratio,
         seed=settings.seed,
+        rule=settings.select or "1se",
     )
     return record
 
@@ -278,16 +262,24 @@ def _controls(
 def _random_control(
     model: Any, train: Sample, test: Sample, settings: FitSettings, task: str, tell: Progress
 ) -> RandomBanks:
-    """Compare with random banks; on large data on a subsample, the named bank refitted on it."""
+    """Compare with random banks; on large data on a subsample, the named bank refitted on it.
+
+    Random banks are judged by points of their paths. A head that was cut or fitted again is
+    therefore replaced by the point of its path with the same number of concepts or fewer.
+    """
+    named, lam = model.without_residual(), float(model.lam_)
+    if settings.nec_rule in ("truncate", "refit"):
+        path = model.path_
+        point = select_by_nec(path, float(settings.concepts_per_class or 0))
+        named = named.with_head(path.coef(point), path.intercepts[point])
+        lam = float(path.lams[point])
     if len(train) > settings.control_rows:
         drawn = np.random.default_rng(settings.seed).permutation(len(train))
         train = train.take(np.sort(drawn[: settings.control_rows]))
         named = clone(model).set_params(
-            lam=float(model.lam_), concepts_per_class=None, residual="none"
+            lam=lam, concepts_per_class=None, nec_rule="path", residual="none"
         )
         named.fit(train.X, train.y)
-    else:
-        named = model.without_residual()
     spread = float(np.var(test.y)) if task == "regression" else None
     return random_banks(
         train,

@@ -13,6 +13,9 @@ REPEATED = (
     "projection",
     "concepts_per_class",
     "lam",
+    "select",
+    "nec_rule",
+    "group_folds",
     "l1_ratio",
     "residual",
     "task",
@@ -56,6 +59,7 @@ def facts(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> list[tuple[s
                 ("Given as", data.get("concepts")),
                 ("Bank made from", SOURCES.get(str(bank.get("source")), bank.get("source"))),
                 ("Projection", settings.get("projection")),
+                ("Head chosen as", (metrics.get("selection") or {}).get("text")),
                 ("Penalty λ", significant(metrics["lam"])),
                 ("L1 share", _number(settings.get("l1_ratio"))),
                 ("Residual", settings.get("residual")),
@@ -100,7 +104,10 @@ def commands(config: Mapping[str, Any], edits: Sequence[Any]) -> list[str]:
         "out": "RUN",
     }
     for name, value in options.items():
-        words += [] if value is None else [f"--{name}", str(value)]
+        if value is True:
+            words.append(f"--{name}")
+        elif value is not None and value is not False:
+            words += [f"--{name}", str(value)]
     lines = [shlex.join(words)]
     if edits:
         lines.append("pcbm edit RUN --plan plan.json --out RUN2    # edits.json holds the plans")

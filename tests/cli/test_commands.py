@@ -43,6 +43,61 @@ class TestFit:
         assert [p.name for p in tmp_path.iterdir()] == ["run"]
         assert json.loads((out / "config.json").read_text())["data"]["test_size"] == 0.2
 
+    @pytest.mark.parametrize(
+        ("options", "rule", "words"),
+        [
+            ([], "1se", "within one standard error of the best accuracy on 38 held-out"),
+            (["--select", "min"], "min", "the best accuracy on 38 held-out"),
+            (["--select", "bic"], "bic", "the least BIC"),
+            (["--select", "ebic"], "ebic", "the least EBIC"),
+            (["--select", "cv"], "cv", "the best loss in cross-validation with 5 folds"),
+            (["--select", "cv-1se"], "cv-1se", "within one standard error of the best loss"),
+            (["--lam", "0.05"], "lam", "lam as given"),
+            (["--concepts-per-class", "2"], "path", "path point of at most 2 concepts"),
+            (["--concepts-per-class", "2", "--nec-rule", "exact"], "exact", "between path"),
+            (["--concepts-per-class", "2", "--nec-rule", "truncate"], "truncate", "the largest"),
+            (["--concepts-per-class", "2", "--nec-rule", "refit"], "refit", "fitted again"),
+        ],
+    )
+    def test_what_chose_the_head_is_told_and_kept(
+        self, pcbm: Any, world: Any, tmp_path: Path, options: list[str], rule: str, words: str
+    ) -> None:
+        out = tmp_path / "run"
+        common = ("--concepts", world.bank, "--control-repeats", 2, "--out", out)
+        shown = pcbm("fit", world.data, *common, *options).out
+        found = json.loads((out / "metrics.json").read_text())
+        assert found["selection"]["rule"] == rule
+        assert words in found["selection"]["text"]
+        assert words in " ".join(shown.split())
+        assert words in (out / "README.md").read_text()
+        assert (found["validation"] is None) == (rule not in ("1se", "min", "cv", "cv-1se"))
+        settings = json.loads((out / "config.json").read_text())["settings"]
+        assert rule in ("lam", settings["select"], settings["nec_rule"])
+        if rule in ("exact", "truncate"):
+            assert found["nec"] == 2
+        again = pcbm("evaluate", out, world.test, "--json").document
+        assert again["accuracy"] > 0.6
+
+    def test_groups_stay_whole_in_a_cross_validation(
+        self, pcbm: Any, world: Any, tmp_path: Path
+    ) -> None:
+        rows = dict(np.load(world.data))
+        rows["group"] = np.array([f"patient {i % 30}" for i in range(len(rows["y"]))])
+        np.savez(tmp_path / "d.npz", **rows)
+        common = ("--concepts", world.bank, "--control-repeats", 0, "--select", "cv", "--json")
+        scores = []
+        for name, more in (("a", ["--group-folds"]), ("b", [])):
+            out = tmp_path / name
+            found = pcbm("fit", tmp_path / "d.npz", *common, *more, "--out", out).document
+            scores.append(found["validation"]["score"])
+            assert ("of whole groups" in found["selection"]["text"]) == bool(more)
+        assert scores[0] != scores[1]
+        del rows["group"]
+        np.savez(tmp_path / "e.npz", **rows)
+        more = ("--group-folds", "--out", tmp_path / "c")
+        line = pcbm("fit", tmp_path / "e.npz", *common, *more).refused()
+        assert "the data names no groups" in line
+
     def test_the_same_seed_writes_the_same_bytes(
         self, pcbm: Any, world: Any, tmp_path: Path
     ) -> None:

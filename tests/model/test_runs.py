@@ -224,6 +224,31 @@ def test_on_large_data_the_control_uses_a_stated_part_of_the_rows(bank):
     assert random["train_rows"] == 120
 
 
+@pytest.mark.parametrize("rule", ["truncate", "refit"])
+@pytest.mark.parametrize("rows", [120, 20_000])
+def test_random_banks_meet_a_path_point_not_a_head_made_off_the_path(bank, rule, rows):
+    train, test = halves(activations())
+    settings = {"concepts_per_class": 2, "control_repeats": 2, "control_rows": rows}
+    found = [
+        fit_run(train, test, bank, FitSettings(nec_rule=name, **settings)).metrics
+        for name in ("path", rule)
+    ]
+    first, second = (m["controls"]["random_bank"] for m in found)
+    assert first["named"] == second["named"]
+    assert first["nec"] == second["nec"]
+
+
+def test_loaded_runs_know_how_their_head_was_chosen(bank, tmp_path):
+    train, test = halves(activations())
+    made = fit_run(train, test, bank, FitSettings(select="cv", control_repeats=0))
+    save_run(made, tmp_path / "run")
+    loaded = pcbm.load(tmp_path / "run")
+    assert loaded.selection_ == made.model.selection_
+    assert loaded.selection_["cross_validation"] == made.metrics["validation"]
+    assert made.config["settings"]["select"] == "cv"
+    assert loaded.get_params()["selection"] == "cv"
+
+
 def test_controls_switched_off_are_null_and_said_so(bank):
     train, test = halves(activations())
     metrics = fit_run(train, test, bank, FitSettings(control_repeats=0)).metrics
