@@ -41,6 +41,7 @@ class SparseLinear(BaseEstimator):
     n_lams: int
     lam_min_ratio: float
     tol: float
+    solver: str
     random_state: int
 
     coef_: Array
@@ -61,7 +62,10 @@ class SparseLinear(BaseEstimator):
         self.family_ = family
         self.mean_, self.scale_ = standardise(scores, weights)
         Z = (scores - self.mean_) / self.scale_
-        self.path_ = self._path(Z, target, weights)
+        if self.solver == "sgd":
+            self.path_ = self._paper_path(scores, target, weights)
+        else:
+            self.path_ = self._path(Z, target, weights)
         chosen, validation = self._choose(Z, target, weights, groups)
         self.coef_, self.intercept_ = chosen.coef, chosen.intercept
         self.lam_, self.nec_ = chosen.lam, chosen.nec
@@ -90,8 +94,28 @@ class SparseLinear(BaseEstimator):
             lam_min_ratio=self.lam_min_ratio,
             lams=lams,
             tol=self.tol,
+            solver=self.solver,
+            seed=self.random_state,
             **settings,
         )
+
+    def _paper_path(self, scores: Array, target: NDArray, weights: Array | None) -> Path:
+        """Fit the one strength of the official code, which does not standardise its scores."""
+        from pcbm.heads.backends.sgd import on_standardised
+
+        assert self.lam is not None
+        path = elastic_net_path(
+            scores,
+            target,
+            family=self.family_,
+            l1_ratio=self.l1_ratio,
+            lams=[self.lam],
+            tol=self.tol,
+            sample_weight=weights,
+            solver=self.solver,
+            seed=self.random_state,
+        )
+        return on_standardised(path, self.mean_, self.scale_)
 
     def _how(self) -> str:
         """Return the name of the rule that the settings ask for."""

@@ -49,10 +49,14 @@ class SparseLinearHead(ClassifierMixin, SparseLinear):
         The grid of the path; see `elastic_net_path`.
     tol : float
         Largest subgradient violation over ``lam``.
+    solver : {"newton", "glmnet", "saga", "minibatch", "sgd"}
+        What finds the path, see `elastic_net_path`; cross-validation and refits use newton. sgd,
+        the official code's settings, needs ``lam``, is fitted to the columns as they are, and
+        ``coef_`` gives the same predictors of standardised ones.
     class_weight : dict or "balanced", optional
         Factors of the sample weights, as in scikit-learn; not for multilabel targets.
     random_state : int
-        Seed of the folds.
+        Seed of the folds, and of the solvers that draw rows.
 
     Attributes
     ----------
@@ -94,6 +98,7 @@ class SparseLinearHead(ClassifierMixin, SparseLinear):
         n_lams: int = 50,
         lam_min_ratio: float = 1e-3,
         tol: float = 1e-3,
+        solver: str = "newton",
         class_weight: dict | str | None = None,
         random_state: int = 0,
     ) -> None:
@@ -106,6 +111,7 @@ class SparseLinearHead(ClassifierMixin, SparseLinear):
         self.n_lams = n_lams
         self.lam_min_ratio = lam_min_ratio
         self.tol = tol
+        self.solver = solver
         self.class_weight = class_weight
         self.random_state = random_state
 

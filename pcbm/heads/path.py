@@ -44,6 +44,8 @@ def elastic_net_path(
     lower: ArrayLike | None = None,
     upper: ArrayLike | None = None,
     max_iter: int = MAX_ITER,
+    solver: str = "newton",
+    seed: int = 0,
 ) -> Path:
     """Fit a sparse linear head for a whole grid of penalty strengths.
 
@@ -87,6 +89,13 @@ def elastic_net_path(
         every coefficient non-negative. Not for grouped.
     max_iter : int
         Cap on the iterations of one point. Reaching it gives a ConvergenceWarning.
+    solver : {"newton", "glmnet", "saga", "minibatch", "sgd"}
+        newton is ours. The others give the same solutions, each judged by the same ``kkt``, and
+        refuse what they cannot do: glmnet is R's Fortran (extra ``glmnet``, GPL-2), saga is
+        scikit-learn's, minibatch takes few rows at a time. sgd is the official code's, of another
+        objective and not converged. See docs/solver.md, "Other solvers".
+    seed : int
+        Of saga, minibatch and sgd, which draw rows.
 
     Returns
     -------
@@ -103,6 +112,29 @@ def elastic_net_path(
     coordinate descent", J. Stat. Softw. 33 (2010). Yuan, Ho, Lin, "An improved GLMNET for
     l1-regularized logistic regression", JMLR 13 (2012).
     """
+    if solver != "newton":
+        from pcbm.heads.backends.dispatch import other_path  # which builds on this module
+
+        return other_path(
+            solver,
+            Z,
+            y,
+            family=family,
+            l1_ratio=l1_ratio,
+            n_lams=n_lams,
+            lam_min_ratio=lam_min_ratio,
+            lams=lams,
+            tol=tol,
+            sample_weight=sample_weight,
+            offset=offset,
+            free=free,
+            start=start,
+            penalty_factor=penalty_factor,
+            lower=lower,
+            upper=upper,
+            max_iter=max_iter,
+            seed=seed,
+        )
     problem, classes = check_problem(Z, y, family, sample_weight, offset, free)
     net = check_penalty(problem, family, l1_ratio, penalty_factor, lower, upper)
     check_tol(tol)

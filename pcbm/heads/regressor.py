@@ -22,7 +22,8 @@ class SparseLinearRegressor(RegressorMixin, SparseLinear):
 
     Parameters
     ----------
-    lam, concepts_per_class, selection, nec_rule, l1_ratio, n_lams, lam_min_ratio, tol, random_state
+    lam, concepts_per_class, selection, nec_rule, l1_ratio, n_lams, lam_min_ratio, tol, solver,
+    random_state
         As for `SparseLinearHead`.
 
     Attributes
@@ -56,6 +57,7 @@ class SparseLinearRegressor(RegressorMixin, SparseLinear):
         n_lams: int = 50,
         lam_min_ratio: float = 1e-3,
         tol: float = 1e-3,
+        solver: str = "newton",
         random_state: int = 0,
     ) -> None:
         self.lam = lam
@@ -66,6 +68,7 @@ class SparseLinearRegressor(RegressorMixin, SparseLinear):
         self.n_lams = n_lams
         self.lam_min_ratio = lam_min_ratio
         self.tol = tol
+        self.solver = solver
         self.random_state = random_state
 
     def __sklearn_tags__(self) -> Tags:

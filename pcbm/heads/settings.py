@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils import compute_sample_weight
 
 from pcbm.errors import InputError, near
+from pcbm.heads.backends.abilities import check_solver
 
 Array = NDArray[np.float64]
 
@@ -25,6 +26,12 @@ def check_settings(head: Any) -> None:
         given = getattr(head, name)
         if given not in known:
             raise InputError(f"{name}={given!r} is unknown: {near(str(given), known)}")
+    check_solver(head.solver)
+    if head.solver == "sgd" and head.lam is None:
+        raise InputError(
+            "solver='sgd' fits one strength: give lam, the official code's --lam (its default is "
+            "1e-5, its README uses 2e-4)"
+        )
     if head.nec_rule != "path" and head.concepts_per_class is None:
         raise InputError(
             f"nec_rule={head.nec_rule!r} says how concepts_per_class is met: give that too"

@@ -34,6 +34,7 @@ class Path:
     n_iter : (L,) outer iterations
     family : multinomial, grouped, binomial, multilabel or gaussian
     classes : (C,) class labels ((2,) for binomial), None for multilabel and gaussian
+    solver : name of what found it, see `elastic_net_path`
     """
 
     lams: Array
@@ -46,6 +47,7 @@ class Path:
     n_iter: NDArray[np.int64]
     family: str
     classes: NDArray | None
+    solver: str = "newton"
 
     def __len__(self) -> int:
         """Return the number of points."""

@@ -57,6 +57,8 @@ class PostHocCBM(ConceptModel, ClassifierMixin, BaseEstimator):
         The path: ``lam_max * exp(linspace(0, log(lam_min_ratio), n_lams))``.
     tol : float, default=1e-3
         Largest KKT violation divided by lam at which a path point is done.
+    solver : {"newton", "glmnet", "saga", "minibatch", "sgd"}, default="newton"
+        What finds the path, see `pcbm.heads.SparseLinearHead`.
     class_weight : dict or "balanced", optional
     random_state : int, default=0
         Seed of the folds and of the residual's validation split.
@@ -105,6 +107,7 @@ class PostHocCBM(ConceptModel, ClassifierMixin, BaseEstimator):
         n_lams: int = 50,
         lam_min_ratio: float = 1e-3,
         tol: float = 1e-3,
+        solver: str = "newton",
         class_weight: Any = None,
         random_state: int = 0,
     ) -> None:
@@ -120,6 +123,7 @@ class PostHocCBM(ConceptModel, ClassifierMixin, BaseEstimator):
         self.n_lams = n_lams
         self.lam_min_ratio = lam_min_ratio
         self.tol = tol
+        self.solver = solver
         self.class_weight = class_weight
         self.random_state = random_state
 
@@ -161,6 +165,7 @@ class PostHocCBM(ConceptModel, ClassifierMixin, BaseEstimator):
             n_lams=self.n_lams,
             lam_min_ratio=self.lam_min_ratio,
             tol=self.tol,
+            solver=self.solver,
             random_state=self.random_state,
         ).fit(scores, y, sample_weight=weight, groups=groups)
         self.classes_ = self.head_.classes_
@@ -205,6 +210,7 @@ class PostHocCBMRegressor(ConceptModel, RegressorMixin, BaseEstimator):
     n_lams : int, default=50
     lam_min_ratio : float, default=1e-3
     tol : float, default=1e-3
+    solver : {"newton", "glmnet", "saga", "minibatch"}, default="newton"
     random_state : int, default=0
 
     Attributes
@@ -230,6 +236,7 @@ class PostHocCBMRegressor(ConceptModel, RegressorMixin, BaseEstimator):
         n_lams: int = 50,
         lam_min_ratio: float = 1e-3,
         tol: float = 1e-3,
+        solver: str = "newton",
         random_state: int = 0,
     ) -> None:
         self.bank = bank
@@ -243,6 +250,7 @@ class PostHocCBMRegressor(ConceptModel, RegressorMixin, BaseEstimator):
         self.n_lams = n_lams
         self.lam_min_ratio = lam_min_ratio
         self.tol = tol
+        self.solver = solver
         self.random_state = random_state
 
     def __sklearn_tags__(self) -> Any:
@@ -267,6 +275,7 @@ class PostHocCBMRegressor(ConceptModel, RegressorMixin, BaseEstimator):
             n_lams=self.n_lams,
             lam_min_ratio=self.lam_min_ratio,
             tol=self.tol,
+            solver=self.solver,
             random_state=self.random_state,
         ).fit(scores, y, sample_weight=weight, groups=groups)
         self._single_target = np.ndim(y) == 1

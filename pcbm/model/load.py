@@ -124,14 +124,16 @@ def _restore_path(tensors: dict[str, np.ndarray], metadata: dict[str, Any]) -> L
     point, row, column = tensors["path.where"]
     where = (point, row * width + column)
     kept = metadata["path_classes"]
+    figures: dict[str, Any] = {
+        name: tensors[f"path.{name}"]
+        for name in ("lams", "intercepts", "kkt", "nec", "objective", "deviance", "n_iter")
+    }
     return LambdaPath(
         sparse=csr_array((tensors["path.values"], where), (points, rows * width)),
         family=metadata["family"],
         classes=None if kept is None else _labels(kept),
-        **{
-            name: tensors[f"path.{name}"]
-            for name in ("lams", "intercepts", "kkt", "nec", "objective", "deviance", "n_iter")
-        },
+        solver=metadata.get("path_solver", "newton"),  # runs of earlier versions do not name it
+        **figures,
     )
 
 

@@ -236,6 +236,7 @@ def model_state(model: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         if model.projection_ is None
         else {"kind": model.projection_.kind, "normalise": model.projection_.normalise},
         "single_target": getattr(model, "_single_target", None),
+        "path_solver": head.path_.solver,
         "path_classes": None if head.path_.classes is None else _labels(head.path_.classes),
         "residual": residual,
     }
