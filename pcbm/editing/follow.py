@@ -56,6 +56,7 @@ class RefitSettings:
     lam: float
     l1_ratio: float
     tol: float
+    nonnegative: bool = False
 
 
 def refit(
@@ -101,6 +102,7 @@ def refit(
         sample_weight=sample_weight,
         offset=offset,
         free=~edited.touched,
+        lower=0.0 if settings.nonnegative else None,
     )
     coef = np.where(edited.touched, edited.head.coef, path.coef(0))
     head = replace(edited.head, coef=coef, intercept=np.array(path.intercepts[0]))

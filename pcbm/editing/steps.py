@@ -97,7 +97,7 @@ def _refit(
         edited,
         np.asarray(Z, dtype=np.float64),
         y,
-        RefitSettings(model.head_.lam_, model.l1_ratio, model.tol),
+        RefitSettings(model.head_.lam_, model.l1_ratio, model.tol, model.nonnegative),
         class_weighted(getattr(model, "class_weight", None), y, weight),
     )
 

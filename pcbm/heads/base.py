@@ -41,6 +41,7 @@ class SparseLinear(BaseEstimator):
     n_lams: int
     lam_min_ratio: float
     tol: float
+    nonnegative: bool
     solver: str
     random_state: int
 
@@ -81,6 +82,7 @@ class SparseLinear(BaseEstimator):
             "family": self.family_,
             "l1_ratio": self.l1_ratio,
             "sample_weight": weights,
+            "lower": self._lower(),
         }
         lams = None
         if self.lam is not None:
@@ -112,10 +114,14 @@ class SparseLinear(BaseEstimator):
             lams=[self.lam],
             tol=self.tol,
             sample_weight=weights,
+            lower=self._lower(),
             solver=self.solver,
             seed=self.random_state,
         )
         return on_standardised(path, self.mean_, self.scale_)
+
+    def _lower(self) -> float | None:
+        return 0.0 if self.nonnegative else None
 
     def _how(self) -> str:
         """Return the name of the rule that the settings ask for."""
@@ -147,20 +153,22 @@ class SparseLinear(BaseEstimator):
             l1_ratio=self.l1_ratio,
             lams=path.lams,
             tol=self.tol,
+            lower=self._lower(),
         )
         return at_point(path, record.index), record
 
     def _of_nec(self, n: float, Z: Array, target: NDArray, weights: Array | None) -> Selected:
         """Return a head of NEC ``n``, or the largest below, by the rule of the settings."""
         path = self.path_
-        if self.nec_rule == "exact":
-            return exact_nec(path, Z, target, n, l1_ratio=self.l1_ratio, sample_weight=weights)
         if self.nec_rule == "truncate":
             return truncated_nec(path, n)
+        settings: dict[str, Any] = {"sample_weight": weights, "lower": self._lower()}
+        if self.nec_rule == "exact":
+            return exact_nec(path, Z, target, n, l1_ratio=self.l1_ratio, **settings)
         point = at_point(path, select_by_nec(path, n))
         if self.nec_rule == "path":
             return point
-        return refitted(point, Z, target, family=self.family_, sample_weight=weights, tol=self.tol)
+        return refitted(point, Z, target, family=self.family_, tol=self.tol, **settings)
 
     def _predictors(self, X: ArrayLike) -> Array:
         """Return the linear predictors (n, C) of columns as they were given."""

@@ -49,6 +49,9 @@ class SparseLinearHead(ClassifierMixin, SparseLinear):
         The grid of the path; see `elastic_net_path`.
     tol : float
         Largest subgradient violation over ``lam``.
+    nonnegative : bool
+        Keep every coefficient at or above zero: a concept can only argue for its class. Not
+        with ``grouped``.
     solver : {"newton", "glmnet", "saga", "minibatch", "sgd"}
         What finds the path, see `elastic_net_path`; cross-validation and refits use newton. sgd,
         the official code's settings, needs ``lam``, is fitted to the columns as they are, and
@@ -98,6 +101,7 @@ class SparseLinearHead(ClassifierMixin, SparseLinear):
         n_lams: int = 50,
         lam_min_ratio: float = 1e-3,
         tol: float = 1e-3,
+        nonnegative: bool = False,
         solver: str = "newton",
         class_weight: dict | str | None = None,
         random_state: int = 0,
@@ -111,6 +115,7 @@ class SparseLinearHead(ClassifierMixin, SparseLinear):
         self.n_lams = n_lams
         self.lam_min_ratio = lam_min_ratio
         self.tol = tol
+        self.nonnegative = nonnegative
         self.solver = solver
         self.class_weight = class_weight
         self.random_state = random_state
@@ -171,6 +176,8 @@ class SparseLinearHead(ClassifierMixin, SparseLinear):
             if self.grouped:
                 raise InputError("grouped=True needs more than two classes: leave it out")
             return "binomial", target
+        if self.grouped and self.nonnegative:
+            raise InputError("grouped and nonnegative are both given: leave one of them out")
         return ("grouped" if self.grouped else "multinomial"), target
 
     def decision_function(self, X: ArrayLike) -> Array:

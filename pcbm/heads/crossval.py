@@ -72,6 +72,7 @@ def cross_validated_lam(
     lam_min_ratio: float = 1e-3,
     lams: Sequence[float] | Array | None = None,
     tol: float = 1e-3,
+    lower: ArrayLike | None = None,
 ) -> tuple[float, CrossValidation]:
     """Choose a strength by its score on each fold, fitted to the other folds.
 
@@ -82,7 +83,7 @@ def cross_validated_lam(
 
     Parameters
     ----------
-    Z, y, family, sample_weight, l1_ratio, n_lams, lam_min_ratio, lams, tol
+    Z, y, family, sample_weight, l1_ratio, n_lams, lam_min_ratio, lams, tol, lower
         As for `elastic_net_path`. Weights count in the fits and in the scores.
     folds : int, or (n,) array
         The number of folds, see `assign_folds`; or the fold of each row, any whole numbers,
@@ -126,7 +127,14 @@ def cross_validated_lam(
     scores, target, weights = scores[there], target[there], weights[there]
     grid = check_grid(n_lams, lam_min_ratio, lams)
     if grid is None:
-        top = lam_max(scores, target, family=family, l1_ratio=l1_ratio, sample_weight=weights)
+        top = lam_max(
+            scores,
+            target,
+            family=family,
+            l1_ratio=l1_ratio,
+            sample_weight=weights,
+            lower=lower,
+        )
         grid = top * np.exp(np.linspace(0, np.log(lam_min_ratio), n_lams))
     parts = [fold == f for f in np.unique(fold[fold != ALWAYS_FITTED])]
     means, necs = np.empty((len(parts), len(grid))), np.empty((len(parts), len(grid)))
@@ -139,6 +147,7 @@ def cross_validated_lam(
             lams=grid,
             tol=tol,
             sample_weight=weights[~held],
+            lower=lower,
         )
         means[f] = _mean_scores(path, scores[held], target[held], weights[held], measure)
         necs[f] = path.nec

@@ -22,8 +22,8 @@ class SparseLinearRegressor(RegressorMixin, SparseLinear):
 
     Parameters
     ----------
-    lam, concepts_per_class, selection, nec_rule, l1_ratio, n_lams, lam_min_ratio, tol, solver,
-    random_state
+    lam, concepts_per_class, selection, nec_rule, l1_ratio, n_lams, lam_min_ratio, tol
+    nonnegative, solver, random_state
         As for `SparseLinearHead`.
 
     Attributes
@@ -57,6 +57,7 @@ class SparseLinearRegressor(RegressorMixin, SparseLinear):
         n_lams: int = 50,
         lam_min_ratio: float = 1e-3,
         tol: float = 1e-3,
+        nonnegative: bool = False,
         solver: str = "newton",
         random_state: int = 0,
     ) -> None:
@@ -68,6 +69,7 @@ class SparseLinearRegressor(RegressorMixin, SparseLinear):
         self.n_lams = n_lams
         self.lam_min_ratio = lam_min_ratio
         self.tol = tol
+        self.nonnegative = nonnegative
         self.solver = solver
         self.random_state = random_state
 

@@ -36,6 +36,8 @@ def check_settings(head: Any) -> None:
         raise InputError(
             f"nec_rule={head.nec_rule!r} says how concepts_per_class is met: give that too"
         )
+    if not isinstance(head.nonnegative, bool | np.bool_):
+        raise InputError(f"nonnegative={head.nonnegative!r}: give True or False")
     _number("lam", head.lam, low=0.0, open_low=True, optional=True)
     _number("concepts_per_class", head.concepts_per_class, low=0.0, optional=True)
     _number("l1_ratio", head.l1_ratio, low=0.0, high=1.0)

@@ -57,6 +57,7 @@ def exact_nec(
     *,
     l1_ratio: float = 0.99,
     sample_weight: ArrayLike | None = None,
+    lower: ArrayLike | None = None,
 ) -> Selected:
     """Return the solution with the largest reachable NEC not above ``n``.
 
@@ -68,7 +69,7 @@ def exact_nec(
 
     Parameters
     ----------
-    path, Z, y, l1_ratio, sample_weight
+    path, Z, y, l1_ratio, sample_weight, lower
         The path, and what `elastic_net_path` made it from.
     n : float
 
@@ -93,6 +94,7 @@ def exact_nec(
             lams=[lam],
             tol=CLOSE,
             sample_weight=sample_weight,
+            lower=lower,
             start=(sparse.coef, sparse.intercept),
         )
         middle = replace(at_point(solved, 0), how="exact")
@@ -144,6 +146,7 @@ def refitted(
     family: str,
     sample_weight: ArrayLike | None = None,
     tol: float = 1e-3,
+    lower: ArrayLike | None = None,
 ) -> Selected:
     """Return a head fitted again on the support of ``point``, without the 1-norm.
 
@@ -165,6 +168,7 @@ def refitted(
         tol=tol,
         sample_weight=sample_weight,
         free=free,
+        lower=lower,
         start=(np.where(free, point.coef, 0.0), point.intercept),
     )
     return replace(at_point(path, 0), lam=point.lam, how="refit", note=point.note)

@@ -57,6 +57,8 @@ class PostHocCBM(ConceptModel, ClassifierMixin, BaseEstimator):
         The path: ``lam_max * exp(linspace(0, log(lam_min_ratio), n_lams))``.
     tol : float, default=1e-3
         Largest KKT violation divided by lam at which a path point is done.
+    nonnegative : bool, default=False
+        Keep every coefficient at or above zero: a concept can only argue for its class.
     solver : {"newton", "glmnet", "saga", "minibatch", "sgd"}, default="newton"
         What finds the path, see `pcbm.heads.SparseLinearHead`.
     class_weight : dict or "balanced", optional
@@ -107,6 +109,7 @@ class PostHocCBM(ConceptModel, ClassifierMixin, BaseEstimator):
         n_lams: int = 50,
         lam_min_ratio: float = 1e-3,
         tol: float = 1e-3,
+        nonnegative: bool = False,
         solver: str = "newton",
         class_weight: Any = None,
         random_state: int = 0,
@@ -123,6 +126,7 @@ class PostHocCBM(ConceptModel, ClassifierMixin, BaseEstimator):
         self.n_lams = n_lams
         self.lam_min_ratio = lam_min_ratio
         self.tol = tol
+        self.nonnegative = nonnegative
         self.solver = solver
         self.class_weight = class_weight
         self.random_state = random_state
@@ -165,6 +169,7 @@ class PostHocCBM(ConceptModel, ClassifierMixin, BaseEstimator):
             n_lams=self.n_lams,
             lam_min_ratio=self.lam_min_ratio,
             tol=self.tol,
+            nonnegative=self.nonnegative,
             solver=self.solver,
             random_state=self.random_state,
         ).fit(scores, y, sample_weight=weight, groups=groups)
@@ -210,6 +215,7 @@ class PostHocCBMRegressor(ConceptModel, RegressorMixin, BaseEstimator):
     n_lams : int, default=50
     lam_min_ratio : float, default=1e-3
     tol : float, default=1e-3
+    nonnegative : bool, default=False
     solver : {"newton", "glmnet", "saga", "minibatch"}, default="newton"
     random_state : int, default=0
 
@@ -236,6 +242,7 @@ class PostHocCBMRegressor(ConceptModel, RegressorMixin, BaseEstimator):
         n_lams: int = 50,
         lam_min_ratio: float = 1e-3,
         tol: float = 1e-3,
+        nonnegative: bool = False,
         solver: str = "newton",
         random_state: int = 0,
     ) -> None:
@@ -250,6 +257,7 @@ class PostHocCBMRegressor(ConceptModel, RegressorMixin, BaseEstimator):
         self.n_lams = n_lams
         self.lam_min_ratio = lam_min_ratio
         self.tol = tol
+        self.nonnegative = nonnegative
         self.solver = solver
         self.random_state = random_state
 
@@ -275,6 +283,7 @@ class PostHocCBMRegressor(ConceptModel, RegressorMixin, BaseEstimator):
             n_lams=self.n_lams,
             lam_min_ratio=self.lam_min_ratio,
             tol=self.tol,
+            nonnegative=self.nonnegative,
             solver=self.solver,
             random_state=self.random_state,
         ).fit(scores, y, sample_weight=weight, groups=groups)

@@ -115,6 +115,14 @@ def test_refit_is_optimal_with_the_edited_coefficients_held(
     assert step.refit["n"] == len(X)
 
 
+def test_refit_of_a_nonnegative_head_stays_nonnegative(planted: Draw) -> None:
+    X, y = planted(["bird", "car", "zebra"])
+    model = PostHocCBM(lam=0.01, nonnegative=True).fit(X, y)
+    edited, _ = EditPlan().set(model.concept_names_[0], -0.5).step(model, refit_on=(X, y))
+    assert (edited.coef_[:, 0] == -0.5).all()
+    assert (edited.coef_[:, 1:] >= 0).all()
+
+
 def test_refit_of_nothing_but_zeros_repairs_better_than_zeroing_alone(
     softmax_model: PostHocCBM, planted: Draw
 ) -> None:

@@ -128,6 +128,13 @@ ESTIMATORS = {
     "lam_min_ratio": ({"lam_min_ratio": 0}, "lam_min_ratio=0"),
     "tol": ({"tol": np.nan}, "tol=nan"),
     "infinite lam": ({"lam": np.inf}, "lam=inf"),
+    "selection": ({"selection": "cv1se"}, "selection='cv1se' is unknown: did you mean 'cv_1se'"),
+    "nec_rule": ({"nec_rule": "cut", "concepts_per_class": 2}, "nec_rule='cut' is unknown"),
+    "nec_rule alone": ({"nec_rule": "exact"}, "nec_rule='exact' says how concepts_per_class"),
+    "nonnegative": ({"nonnegative": "yes"}, "nonnegative='yes': give True or False"),
+    "nonnegative saga": ({"nonnegative": True, "solver": "saga"}, "does not serve"),
+    "nonnegative sgd": ({"nonnegative": True, "solver": "sgd", "lam": 0.1}, "does not serve"),
+    "seed": ({"random_state": -1}, "random_state=-1: give a whole number of at least 0"),
 }
 
 
@@ -143,6 +150,7 @@ def test_settings_of_estimators(cls, case):
 def test_labels_of_estimators():
     cases = [
         ({}, np.zeros(30), "only 1 class"),
+        ({"grouped": True, "nonnegative": True}, Y, "grouped and nonnegative are both given"),
         ({"grouped": True}, Y == 0, "grouped=True needs more than two classes"),
         ({"grouped": True}, np.eye(3, dtype=int)[Y], "grouped=True does not serve multilabel"),
         ({"class_weight": "balanced"}, np.eye(3, dtype=int)[Y], "class_weight"),

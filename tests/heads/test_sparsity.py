@@ -122,6 +122,31 @@ def test_refit_is_scikit_learns_ridge_on_the_kept_columns():
     np.testing.assert_allclose(found.coef[0, kept], theirs.coef_[0], atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"lam": 0.02},
+        {"selection": "bic"},
+        {"selection": "cv_1se"},
+        {"concepts_per_class": 2, "nec_rule": "exact"},
+        {"concepts_per_class": 2, "nec_rule": "truncate"},
+        {"concepts_per_class": 2, "nec_rule": "refit"},
+    ],
+)
+@pytest.mark.parametrize("family", ["multinomial", "binomial", "multilabel", "gaussian"])
+def test_nonnegative_heads_stay_so_by_every_way_of_choosing(family, settings):
+    Z, y = problem(family)
+    cls = SparseLinearRegressor if family == "gaussian" else SparseLinearHead
+    head = cls(nonnegative=True, n_lams=15, **settings).fit(Z, y)
+    assert (head.coef_ >= 0).all()
+    assert (head.coef_ > 0).any()
+    assert (cls(n_lams=15, **settings).fit(Z, y).coef_ < 0).any()
+    if "lam" in settings:
+        scores = (Z - Z.mean(axis=0)) / Z.std(axis=0)
+        found = (head.coef_, head.intercept_, head.lam_)
+        assert kkt_violation(scores, y, *found, family=family, lower=0.0) <= 1.01e-3
+
+
 def test_separable_classes_have_a_refit():
     Z, _ = problem("binomial")
     head = SparseLinearHead(concepts_per_class=1, nec_rule="refit", n_lams=10).fit(Z, Z[:, 0] > 0)

@@ -15,7 +15,7 @@ from pcbm.activations import Dataset
 from pcbm.model import PostHocCBM, PostHocCBMRegressor, Run, load_run, save_run
 from pcbm.report import choose_samples, render_report
 from pcbm.report.figures import effective, exact, percent, signed, significant
-from pcbm.report.provenance import all_figures
+from pcbm.report.provenance import all_figures, commands
 
 SECTIONS = """
 summary data controls path weights bank evaluation edits samples provenance
@@ -238,3 +238,14 @@ def test_two_hundred_classes_stay_under_three_megabytes() -> None:
     html = render_report(Run.of_model(model.with_head(weights, model.intercept_)))
     assert len(html.encode()) < 3_000_000
     assert "176 more classes" in html
+
+
+def test_the_command_that_repeats_a_run_names_what_chose_the_head():
+    settings = {"lam": None, "select": "cv", "nec_rule": None, "group_folds": True}
+    (line,) = commands({"data": {"source": "a.npz"}, "settings": settings}, [])
+    assert "--select cv --group-folds" in line
+    assert "None" not in line
+    settings = {"concepts_per_class": 3.0, "nec_rule": "exact", "group_folds": False}
+    (line,) = commands({"data": {"source": "a.npz"}, "settings": settings}, [])
+    assert "--concepts-per-class 3.0 --nec-rule exact" in line
+    assert "group-folds" not in line
