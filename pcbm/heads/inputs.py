@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from pcbm.errors import InputError, near
 from pcbm.heads.datafits import Datafit, Gaussian, Logistic, Multinomial
 from pcbm.heads.penalties import Box, ElasticNet
-from pcbm.heads.problem import Problem
-from pcbm.heads.rows import Read, Rows, Source, parts
-from pcbm.heads.survey import Survey, as_source, refuse_not_finite, streamed, survey
+from pcbm.heads.problem import Passes, Problem
+from pcbm.heads.rows import Read, Rows, Source, parts, streamed
+from pcbm.heads.survey import Survey, as_source, refuse_not_finite, survey
 
 Array = NDArray[np.float64]
 
@@ -53,6 +53,7 @@ def check_problem(
             free=_check_free(free, datafit.n_rows, width),
             offset=None if offset is None else _check_offset(offset, datafit.n_rows),
             constant=found.constant,
+            passes=Passes(1),  # the survey
         ),
         classes,
     )

@@ -15,6 +15,7 @@ from pcbm.heads.problem import Point, Problem
 from pcbm.heads.screen import Screen
 from pcbm.heads.solutions import Path, Recorder
 from pcbm.heads.solver import Outcome
+from pcbm.heads.streaming import Streamed
 from pcbm.heads.threads import team
 
 Array = NDArray[np.float64]
@@ -149,7 +150,7 @@ def elastic_net_path(
         point, last = null, top
         if first is not None:
             point, last = problem.at(net.feasible(first[0]), first[1]), strengths[0]
-        screen = Screen(problem, grouped=net.grouped)
+        screen = _search(problem, grouped=net.grouped)
         record = Recorder(null)
         solved: list[Point] = []  # the last two, for the line through them
         for index, lam in enumerate(strengths):
@@ -164,6 +165,11 @@ def elastic_net_path(
             solved = [*solved, point][-2:]
             record.add(lam, point, penalty, outcome.violation, outcome.n_iter)
     return record.path(family, classes)
+
+
+def _search(problem: Problem, *, grouped: bool) -> Screen | Streamed:
+    """Return what solves a path's points: rows that are dear to read are read less often."""
+    return (Streamed if problem.streamed else Screen)(problem, grouped=grouped)
 
 
 def _ahead(solved: list[Point], lams: Array, penalty: Penalty) -> tuple[Array, Array] | None:
@@ -199,7 +205,7 @@ def null_point(problem: Problem, net: ElasticNet) -> Point:
     nothing = np.zeros_like(net.factor)
     penalty = Penalty(nothing, nothing, net.free & (net.factor == 0), box=net.box)
     scale = max(float(np.abs(point.slopes).max(initial=0.0)), np.finfo(float).tiny)
-    screen = Screen(problem, grouped=False)
+    screen = _search(problem, grouped=False)
     return screen.solve(point, penalty, NULL_TOL * scale, MAX_ITER).point
 
 

@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from pcbm.heads.datafits import Datafit, Evaluation
 from pcbm.heads.penalties import Penalty
-from pcbm.heads.rows import Read, Rows, parts
+from pcbm.heads.rows import Read, Rows, parts, streamed
 from pcbm.heads.threads import in_order
 
 Array = NDArray[np.float64]
@@ -21,11 +21,11 @@ CHUNK_BYTES = 4 << 20  # rows are visited in chunks of about this size, which a 
 SMALLEST_CHUNK = 1024
 
 
+@dataclass
 class Passes:
     """Counts how often all rows of a fit were read, of all or of some columns."""
 
-    def __init__(self) -> None:
-        self.count = 0
+    count: int = 0
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,14 @@ class Tilt:
 
     slopes: Array
     level: Array
+
+    def over(self, columns: NDArray[np.intp]) -> Tilt:
+        """Return the function of some of the columns."""
+        return Tilt(self.slopes[:, columns], self.level)
+
+    def value(self, coef: Array, intercept: Array) -> float:
+        """Return the function's value."""
+        return float(np.vdot(self.slopes, coef) + self.level @ intercept)
 
 
 @dataclass(frozen=True)
@@ -74,6 +82,11 @@ class Problem:
         return self.features.shape[1]
 
     @property
+    def streamed(self) -> bool:
+        """Whether every pass reads the rows anew from elsewhere than memory."""
+        return isinstance(self.features, Read) and streamed(self.features.source)
+
+    @property
     def means(self) -> Array:
         """What was subtracted from the features, (K,)."""
         return self.features.means
@@ -81,13 +94,16 @@ class Problem:
     def restrict(self, columns: NDArray[np.intp], dtype: DTypeLike) -> Problem:
         """Return the problem over some columns, in contiguous storage of this precision."""
         self.passes.count += 1
-        tilt = self.tilt
         return replace(
             self,
             features=self.features.over(columns, dtype),
             free=self.free[:, columns],
-            tilt=None if tilt is None else Tilt(tilt.slopes[:, columns], tilt.level),
+            tilt=None if self.tilt is None else self.tilt.over(columns),
         )
+
+    def tilted(self, tilt: Tilt) -> Problem:
+        """Return the problem with this function added to its loss, in place of another."""
+        return replace(self, tilt=tilt)
 
     def take(self, rows: NDArray[np.intp], weights: Array) -> Problem:
         """Return the problem over some data rows (in rising order), with new weights, in memory."""
@@ -138,7 +154,7 @@ class Problem:
             level += part_level
         slopes = np.ascontiguousarray(slopes.T)
         if self.tilt is not None:
-            value += float(np.vdot(self.tilt.slopes, coef) + self.tilt.level @ intercept)
+            value += self.tilt.value(coef, intercept)
             slopes, level = slopes + self.tilt.slopes, level + self.tilt.level
         return Point(self, coef, intercept, value, slopes, level)
 

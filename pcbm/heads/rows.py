@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any, Protocol
 
 import numpy as np
@@ -105,6 +106,7 @@ class Read:
     source: Source
     means: Array
     kept: NDArray[np.intp] | None = None
+    _turn: Lock = field(default_factory=Lock, repr=False)  # a source may serve one thread only
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -119,11 +121,12 @@ class Read:
 
     def chunk(self, part: slice) -> NDArray:
         """Read some rows."""
-        if self.kept is None:
-            block = np.asarray(self.source[part])
-        else:
-            rows = self.kept[part]
-            block = np.asarray(self.source[rows[0] : rows[-1] + 1])[rows - rows[0]]
+        rows = None if self.kept is None else self.kept[part]
+        span = part if rows is None else slice(int(rows[0]), int(rows[-1]) + 1)
+        with self._turn:
+            block = np.asarray(self.source[span])
+        if rows is not None:
+            block = block[rows - rows[0]]
         if not self.means.any():
             return np.asarray(block, np.float64).T
         return np.subtract(block, self.means, dtype=np.float64).T
@@ -144,6 +147,11 @@ class Read:
         for _ in in_order(fill, parts(self)):
             pass
         return Stored(values, self.means)
+
+
+def streamed(source: Source) -> bool:
+    """Return whether rows come from elsewhere than memory, so that reading them is dear."""
+    return not isinstance(source, np.ndarray) or isinstance(source, np.memmap)
 
 
 def parts(rows: Rows, size: int = 0) -> list[slice]:

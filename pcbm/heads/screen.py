@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from pcbm.heads.curvature import Curvature
 from pcbm.heads.penalties import Penalty
-from pcbm.heads.problem import Point, Problem
+from pcbm.heads.problem import Point, Problem, Tilt
 from pcbm.heads.solver import Outcome, solve
 
 Array = NDArray[np.float64]
@@ -58,22 +60,11 @@ class Screen:
         violation = point.violation(penalty)
         spent, margin = 0, 1.0
         while violation > tol and spent < max_iter:
-            curvature = self._over(self._close(point, penalty))
-            part = penalty.restrict(self._columns)
-            begin = self._inside(point, curvature.problem)
-            if ahead is not None:
-                trial = curvature.problem.at(ahead[0][:, self._columns], ahead[1])
-                begin = min(begin, trial, key=lambda p: p.objective(part))
-                ahead = None
-            outcome = solve(
-                curvature,
-                begin,
-                part,
-                tol * (SINGLE_MARGIN if self.single else margin),
-                max_iter=max_iter - spent,
-            )
+            goal = tol * (SINGLE_MARGIN if self.single else margin)
+            outcome = self._attempt(point, penalty, goal, max_iter - spent, ahead)
+            ahead = None
             spent += outcome.n_iter
-            point = self._outside(outcome.point)
+            point = outcome.point
             violation = point.violation(penalty)
             if violation <= tol or self._close(point, penalty, share=1.0)[~self._inside_mask].any():
                 continue
@@ -84,6 +75,34 @@ class Screen:
             else:
                 break
         return Outcome(point, violation, spent, violation <= tol)
+
+    def tilt(self, tilt: Tilt) -> None:
+        """Replace the linear function that is added to the loss; everything else is kept."""
+        before = self.exact
+        self.exact = before.tilted(tilt)
+        if self._curvature is not None:
+            working = self._curvature.problem
+            self._curvature.problem = (
+                self.exact if working is before else working.tilted(tilt.over(self._columns))
+            )
+
+    def _attempt(
+        self,
+        point: Point,
+        penalty: Penalty,
+        tol: float,
+        max_iter: int,
+        ahead: tuple[Array, Array] | None,
+    ) -> Outcome:
+        """Minimise over a working set; the outcome's point is one of the exact problem."""
+        curvature = self._over(self._close(point, penalty))
+        part = penalty.restrict(self._columns)
+        begin = self._inside(point, curvature.problem)
+        if ahead is not None:
+            trial = curvature.problem.at(ahead[0][:, self._columns], ahead[1])
+            begin = min(begin, trial, key=lambda p: p.objective(part))
+        outcome = solve(curvature, begin, part, tol, max_iter=max_iter)
+        return replace(outcome, point=self._outside(outcome.point))
 
     @property
     def _inside_mask(self) -> NDArray[np.bool_]:
@@ -104,7 +123,10 @@ class Screen:
             union[:] = True
         if self._curvature is None or union.sum() > len(self._columns):
             self._columns = np.flatnonzero(union)
-            self._curvature = Curvature(self._working(), self._curvature, grouped=self.grouped)
+            last = self._curvature
+            if last is not None:
+                last.problem = self.exact  # its storage is freed before the new one is filled
+            self._curvature = Curvature(self._working(), last, grouped=self.grouped)
         return self._curvature
 
     def _working(self) -> Problem:

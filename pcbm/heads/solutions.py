@@ -32,6 +32,8 @@ class Path:
     objective : (L,) loss plus penalty
     deviance : (L,) share of the null model's loss that the fit explains
     n_iter : (L,) outer iterations
+    passes : (L,) readings of all data rows (of all or of some columns) that each point took, the
+        first with those that check the data and fit the null model; None where not counted
     family : multinomial, grouped, binomial, multilabel or gaussian
     classes : (C,) class labels ((2,) for binomial), None for multilabel and gaussian
     solver : name of what found it, see `elastic_net_path`
@@ -48,6 +50,7 @@ class Path:
     family: str
     classes: NDArray | None
     solver: str = "newton"
+    passes: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         """Return the number of points."""
@@ -107,6 +110,7 @@ class Recorder:
         self._intercepts: list[Array] = []
         self._figures: list[tuple[float, float, float, float]] = []
         self._n_iter: list[int] = []
+        self._passes: list[int] = [0]  # as counted up to each point
 
     def add(
         self, lam: float, point: Point, penalty: Penalty, violation: float, n_iter: int
@@ -120,6 +124,7 @@ class Recorder:
             (violation / lam, nec(point.coef), point.objective(penalty), explained)
         )
         self._n_iter.append(n_iter)
+        self._passes.append(point.problem.passes.count)
 
     def path(self, family: str, classes: NDArray | None) -> Path:
         """Return the points added so far."""
@@ -135,4 +140,5 @@ class Recorder:
             n_iter=np.array(self._n_iter),
             family=family,
             classes=classes,
+            passes=np.diff(self._passes),
         )

@@ -58,7 +58,7 @@ def solve(
         metric = curvature.metric(point, penalty, tol)
         inner = share * max(0.05 * violation, 0.3 * tol)
         minimum = minimise_model(point, metric, penalty, inner)
-        point, length = _advance(point, minimum, penalty, extrapolation)
+        point, length = advance(point, minimum, penalty, extrapolation)
         before, violation = violation, point.violation(penalty)
         curvature.learn(violation / before, length, tol / max(violation, tol))
         waited = 0 if violation < best.violation else waited + 1
@@ -68,7 +68,7 @@ def solve(
     return best
 
 
-def _advance(
+def advance(
     point: Point,
     minimum: tuple[Array, Array],
     penalty: Penalty,

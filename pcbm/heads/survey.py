@@ -63,11 +63,6 @@ def _matrix(Z: object) -> NDArray:
         ) from None
 
 
-def streamed(source: Source) -> bool:
-    """Return whether rows come from elsewhere than memory, so that reading them is dear."""
-    return not isinstance(source, np.ndarray) or isinstance(source, np.memmap)
-
-
 def survey(source: Source, weights: Array) -> Survey:
     """Read scores once; return their means and sizes, or refuse values that are not finite.
 
