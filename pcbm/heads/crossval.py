@@ -125,29 +125,17 @@ def cross_validated_lam(
         counts,
     )
     scores, target, weights = scores[there], target[there], weights[there]
+    settings: dict[str, Any] = {"family": family, "l1_ratio": l1_ratio, "lower": lower}
     grid = check_grid(n_lams, lam_min_ratio, lams)
     if grid is None:
-        top = lam_max(
-            scores,
-            target,
-            family=family,
-            l1_ratio=l1_ratio,
-            sample_weight=weights,
-            lower=lower,
-        )
+        top = lam_max(scores, target, sample_weight=weights, **settings)
         grid = top * np.exp(np.linspace(0, np.log(lam_min_ratio), n_lams))
     parts = [fold == f for f in np.unique(fold[fold != ALWAYS_FITTED])]
     means, necs = np.empty((len(parts), len(grid))), np.empty((len(parts), len(grid)))
     for f, held in enumerate(parts):
+        fitted = weights[~held]
         path = elastic_net_path(
-            scores[~held],
-            target[~held],
-            family=family,
-            l1_ratio=l1_ratio,
-            lams=grid,
-            tol=tol,
-            sample_weight=weights[~held],
-            lower=lower,
+            scores[~held], target[~held], lams=grid, tol=tol, sample_weight=fitted, **settings
         )
         means[f] = _mean_scores(path, scores[held], target[held], weights[held], measure)
         necs[f] = path.nec
