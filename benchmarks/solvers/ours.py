@@ -14,7 +14,7 @@ def fit(task: Task) -> Answer:
 
     from pcbm.heads import elastic_net_path
 
-    options = {} if task.tol is None else {"tol": task.tol}
+    assert task.tol is not None
     with warnings.catch_warnings():
         # Whether it converged is judged from the answer.
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -24,7 +24,7 @@ def fit(task: Task) -> Answer:
             family=task.family,
             l1_ratio=task.l1_ratio,
             lams=task.lams,
-            **options,
+            tol=task.tol,
         )
     return Answer(path.coefs, path.intercepts, path.n_iter)
 
