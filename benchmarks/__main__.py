@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from benchmarks import heads, machine
+from benchmarks import cavs, heads, machine
 from benchmarks.contest import LADDER
 from benchmarks.launch import find_programs
 from benchmarks.problems import FULL, QUICK, SPECS
@@ -20,6 +20,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     benches = parser.add_subparsers(dest="bench", required=True)
     _heads_options(benches.add_parser("heads", help="whole paths of sparse heads"))
+    _cavs_options(benches.add_parser("cavs", help="linear probes of concepts"))
     chosen = parser.parse_args()
     chosen.run(chosen)
 
@@ -53,6 +54,32 @@ def _run_heads(chosen: argparse.Namespace) -> None:
         ladder=QUICK_LADDER if chosen.quick else LADDER,
     )
     heads.run(settings, find_programs(chosen.rscript, chosen.adelie_python), chosen.out)
+
+
+def _cavs_options(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_run_cavs)
+    parser.add_argument("--dims", type=_numbers, help="widths of the activations, default 512,2048")
+    parser.add_argument("--concepts", type=int, help="default 100")
+    parser.add_argument("--repeats", type=int, help="runs of each solver, default 5")
+    parser.add_argument("--threads", choices=("1", "all"), default="1")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, metavar="FILE.json", help="continued if it exists")
+    parser.add_argument("--quick", action="store_true", help="few concepts, one run of each")
+
+
+def _run_cavs(chosen: argparse.Namespace) -> None:
+    settings = cavs.Settings(
+        dims=chosen.dims or ((64,) if chosen.quick else (512, 2048)),
+        concepts=chosen.concepts or (4 if chosen.quick else 100),
+        repeats=chosen.repeats or (1 if chosen.quick else 5),
+        threads=1 if chosen.threads == "1" else machine.all_threads(),
+        seed=chosen.seed,
+    )
+    cavs.run(settings, chosen.out)
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(","))
 
 
 def _names(known: Collection[str]) -> Callable[[str], tuple[str, ...]]:

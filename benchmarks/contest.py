@@ -207,9 +207,9 @@ class Contest:
         }
         if answer.steps is not None:
             entry["steps"] = int(answer.steps.sum())
-            entry["floor"] = floor_seconds(
-                answer, len(self.problem.labels), self._gflops(contender.threads)
-            )
+            if contender.threads in self.entry["threads"]:
+                rate = self._gflops(contender.threads)
+                entry["floor"] = floor_seconds(answer, len(self.problem.labels), rate)
         self.entry["answers"][contender.label] = entry
 
     def _gflops(self, threads: int) -> float:

@@ -51,7 +51,7 @@ def peers_section(about: Mapping[str, Mapping[str, Any]]) -> str:
     for name, found in about.items():
         versions = found.get("versions", {})
         shown = ", ".join(f"{key} {value}" for key, value in versions.items())
-        rows.append(f"| {name} | {shown or found['missing']} | {found['about']} |")
+        rows.append(f"| {name} | {shown or found.get('missing', '-')} | {found['about']} |")
     return "\n".join(["| solver | versions | how it is called |", "|---|---|---|", *rows, ""])
 
 

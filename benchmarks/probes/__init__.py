@@ -1,0 +1,1 @@
+"""The comparison of concept activation vectors: problem, solvers, judge, child process."""
