@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,7 +16,9 @@ from pcbm.errors import InputError, near
 from pcbm.heads import nec
 from pcbm.model.contributions import Contributions, contributions
 from pcbm.projection import PROJECTIONS, Projection, fit_projection
-from pcbm.residual import RESIDUALS, fit_residual
+from pcbm.residual import RESIDUALS, Residual, fit_residual
+
+UNLABELLED = ("multilabel", "gaussian")  # families whose targets are columns of numbers
 
 
 class ConceptModel(TransformerMixin):
@@ -67,16 +70,38 @@ class ConceptModel(TransformerMixin):
 
     def _fit_residual(self, X: np.ndarray, y: Any, scores: np.ndarray, weight: Any) -> None:
         """Fit the residual on top of the frozen head and set ``residual_``."""
-        self.residual_ = None
+        self.residual_: Residual | None = None
         if self.residual != "none":
-            self.residual_ = fit_residual(
-                X,
-                y,
-                self._head_logits(scores),
-                family=self.head_.family_,
-                sample_weight=weight,
-                random_state=self.random_state,
-            )
+            erased = scores if self.residual == "erase" else None
+            self.residual_ = self._residual_on(X, y, scores, self.residual, erased, weight)
+
+    def _residual_on(
+        self,
+        X: np.ndarray,
+        y: Any,
+        scores: np.ndarray,
+        kind: str,
+        erased: np.ndarray | None,
+        weight: Any,
+    ) -> Residual:
+        return fit_residual(
+            X,
+            y,
+            self._head_logits(scores),
+            kind=kind,
+            family=self.head_.family_,
+            classes=None if self.head_.family_ in UNLABELLED else self.head_.classes_,
+            vectors=self._directions() if kind == "orthogonal" else None,
+            scores=erased,
+            sample_weight=weight,
+            random_state=self.random_state,
+        )
+
+    def _directions(self) -> np.ndarray:
+        """Return what spans the concepts, shape (m, d): their vectors, and what scores read."""
+        if self.projection_ is None or self.bank is None:
+            return np.eye(self.n_features_in_)
+        return np.vstack([self.bank.vectors, self.projection_.matrix.T])
 
     # What the head learnt, read through.
 
@@ -218,12 +243,62 @@ class ConceptModel(TransformerMixin):
         model.head_ = head
         return model
 
-    def without_residual(self) -> Self:
-        """Return a copy that decides by its concepts alone."""
+    def with_residual(self, residual: Residual | None) -> Self:
+        """Return a copy with another residual, or with none; this model stays as it is."""
         check_is_fitted(self)
         model = copy.copy(self)
-        model.residual_ = None
+        model.residual_ = residual
         return model
+
+    def without_residual(self) -> Self:
+        """Return a copy that decides by its concepts alone."""
+        return self.with_residual(None)
+
+    def refit_residual(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        kind: str | None = None,
+        erase: Sequence[str] = (),
+        sample_weight: Any = None,
+    ) -> Self:
+        """Return a copy whose residual is fitted on top of the head as it is now.
+
+        Parameters
+        ----------
+        X : array-like, shape (n, d)
+            Activations.
+        y : array-like, shape (n,) or (n, C)
+            As in ``fit``; classes may be absent.
+        kind : {"linear", "orthogonal", "erase", "mlp"}, optional
+            Default: that of the residual there is, else ``linear``.
+        erase : sequence of str
+            Concepts whose scores are erased from what the residual reads, so that it is
+            uncorrelated with them on these rows; see `pcbm.residual.erasure`. Kind ``erase``
+            erases all scores in any case.
+        sample_weight : array-like, shape (n,), optional
+
+        Raises
+        ------
+        InputError
+            An unknown kind, concept or class, or nothing is left to read.
+        """
+        X = self._validated(X)
+        y = np.asarray(y)
+        if len(y) != len(X):
+            raise InputError(f"there are {len(X)} activations but {len(y)} labels: give one each")
+        for name in erase:
+            if name not in self.concept_names_:
+                raise InputError(
+                    f"the model has no concept {name!r}: {near(name, self.concept_names_)}"
+                )
+        if kind is None:
+            kind = "linear" if self.residual_ is None else self.residual_.kind
+        scores = X if self.projection_ is None else self.projection_.transform(X)
+        columns = [self.concept_names_.index(name) for name in erase]
+        erased = scores if kind == "erase" else scores[:, columns] if columns else None
+        return self.with_residual(self._residual_on(X, y, scores, kind, erased, sample_weight))
 
     def edit(self, plan: Any) -> Self:
         """Return an edited copy; ``plan`` is a `pcbm.EditPlan`."""

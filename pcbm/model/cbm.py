@@ -48,8 +48,9 @@ class PostHocCBM(ConceptModel, ClassifierMixin, BaseEstimator):
         path point, fitted without 1-norm. See `pcbm.heads.SparseLinearHead`.
     l1_ratio : float, default=0.99
         Share of the L1 part, in [0, 1].
-    residual : {"none", "linear"}, default="none"
-        A model on the raw activations, fitted on top of the frozen head (PCBM-h).
+    residual : {"none", "linear", "orthogonal", "erase", "mlp"}, default="none"
+        A model on the raw activations, fitted on top of the frozen head (PCBM-h); see
+        `pcbm.residual.fit_residual`.
     grouped : bool, default=False
         Penalise a concept's coefficients of all classes together (softmax only).
     n_lams : int, default=50
@@ -63,7 +64,7 @@ class PostHocCBM(ConceptModel, ClassifierMixin, BaseEstimator):
         What finds the path, see `pcbm.heads.SparseLinearHead`.
     class_weight : dict or "balanced", optional
     random_state : int, default=0
-        Seed of the folds and of the residual's validation split.
+        Seed of the folds, and of the residual: its validation split and the training of ``mlp``.
 
     Attributes
     ----------
@@ -211,7 +212,7 @@ class PostHocCBMRegressor(ConceptModel, RegressorMixin, BaseEstimator):
     selection : {"bic", "ebic", "cv", "cv_1se"}, default="bic"
     nec_rule : {"path", "exact", "truncate", "refit"}, default="path"
     l1_ratio : float, default=0.99
-    residual : {"none", "linear"}, default="none"
+    residual : {"none", "linear", "orthogonal", "erase", "mlp"}, default="none"
     n_lams : int, default=50
     lam_min_ratio : float, default=1e-3
     tol : float, default=1e-3

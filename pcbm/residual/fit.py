@@ -1,99 +1,151 @@
-"""Fitting a residual of a chosen kind, its strength taken from validation rows."""
+"""Fitting a residual of a chosen kind on top of a frozen head."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from pcbm.errors import InputError
-from pcbm.heads import held_out_rows, standardise, threads_for
-from pcbm.heads.datafits import Datafit, Gaussian, Logistic, Multinomial
-from pcbm.residual.linear import LinearResidual, ridge_on_offset
+from pcbm.errors import InputError, near
+from pcbm.heads.inputs import check_scores, check_weights
+from pcbm.residual.erasure import Erasure, erasure, span_erasure
+from pcbm.residual.linear import LinearResidual, fit_linear
+from pcbm.residual.mlp import MlpResidual, MlpSettings, fit_mlp
+from pcbm.residual.problem import offset_problem
+from pcbm.residual.reading import Reading
 
-RESIDUALS = ("none", "linear")
-WEIGHT_DECAYS = (10.0, 1.0, 0.1, 1e-2, 1e-3, 1e-4)
-VALIDATION_SHARE = 0.2
+RESIDUALS = ("none", "linear", "orthogonal", "erase", "mlp")
+
+
+class Residual(Protocol):
+    """Logits added to those of a frozen head; frozen itself.
+
+    ``kind`` is one of `RESIDUALS` but ``none``, ``weight_decay`` its strength.
+    """
+
+    @property
+    def kind(self) -> str:
+        """The kind, as it was asked for."""
+
+    @property
+    def reading(self) -> Reading:
+        """What is read of an activation."""
+
+    @property
+    def weight_decay(self) -> float:
+        """Of the weights, as the kind defines it."""
+
+    def decision(self, X: NDArray) -> np.ndarray:
+        """Return the added logits of activations (n, d): (n, C), or (n, 1) for one row."""
+
+    def record(self) -> dict[str, Any]:
+        """Return what a report says of this residual, as JSON values."""
+
+    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Return arrays and a JSON value to be stored; `load_residual` is the inverse."""
 
 
 def fit_residual(
-    X: np.ndarray,
-    y: np.ndarray,
-    logits: np.ndarray,
+    X: ArrayLike,
+    y: ArrayLike,
+    logits: ArrayLike,
     *,
+    kind: str = "linear",
     family: str,
-    sample_weight: np.ndarray | None = None,
+    classes: ArrayLike | None = None,
+    vectors: ArrayLike | None = None,
+    scores: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    weight_decay: float | None = None,
     random_state: int = 0,
-) -> LinearResidual:
-    """Fit the linear residual on top of a frozen head (PCBM-h, Yuksekgonul et al. 2023, eq. 3).
-
-    The weight decay is the one with the least loss on a fifth of the rows, fitted on the others
-    from the strongest to the weakest until it has risen twice; the residual is then fitted again
-    on all rows.
+) -> Residual:
+    """Fit a residual on top of a frozen head (PCBM-h, Yuksekgonul et al. 2023, section 2.2).
 
     Parameters
     ----------
-    X : ndarray, shape (n, d)
+    X : array-like, shape (n, d)
         Activations, as the backbone gave them.
-    y : ndarray, shape (n,) or (n, C)
+    y : array-like, shape (n,) or (n, C)
         As the head was fitted with.
-    logits : ndarray, shape (n, C) or (n, 1)
-        Of the head; they stay as they are.
+    logits : array-like, shape (n, C) or (n, 1)
+        Of the head; they stay as they are. One column: positive = second class.
+    kind : {"linear", "orthogonal", "erase", "mlp"}
+        ``linear`` and ``mlp`` read the activations, ``orthogonal`` their part outside the span of
+        ``vectors``, ``erase`` the activations with ``scores`` erased.
     family : str
         The head's loss.
-    sample_weight : ndarray, shape (n,), optional
+    classes : array-like, shape (C,), optional
+        The labels in the order of the logits; default those of ``y``, sorted. Needed when ``y``
+        lacks a class.
+    vectors : array-like, shape (K, d), optional
+        Directions of the concepts; for ``orthogonal``.
+    scores : array-like, shape (n, k), optional
+        Concept scores that are erased from what the residual reads, see `erasure`; required for
+        ``erase``, and erased for any other kind as well when given (a guard after an edit:
+        the scores of the removed concepts).
+    sample_weight : array-like, shape (n,), optional
+    weight_decay : float, optional
+        Default: chosen on a fifth of the rows (linear kinds), .01 (``mlp``).
     random_state : int
-        Seed of the validation split.
+        Seed of the validation split and of ``mlp``.
 
     Returns
     -------
-    LinearResidual
+    Residual
+
+    Raises
+    ------
+    InputError
+        An unknown kind, directions or scores that are missing or leave nothing to read, labels
+        that do not fit the logits.
     """
-    X, y = np.asarray(X, dtype=np.float64), np.asarray(y)
-    weight = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, dtype=float)
+    if kind not in RESIDUALS[1:]:
+        raise InputError(f"residual {kind!r} is unknown: {near(str(kind), RESIDUALS[1:])}")
+    rows, target, offset = check_scores(X), np.asarray(y), np.asarray(logits, dtype=np.float64)
+    weight = check_weights(sample_weight, len(rows))
     there = weight > 0
     if not there.all():  # such rows do not exist, nor does a class that only they have
-        X, y, logits, weight = X[there], y[there], logits[there], weight[there]
-    mean, scale = standardise(X, weight)
-    Z, offset, coded = (X - mean) / scale, logits.T, _coded(y, family)
-    strata = coded if coded.dtype.kind == "i" else len(coded)
-    held = held_out_rows(strata, VALIDATION_SHARE, random_state)
-    rows = np.setdiff1d(np.arange(len(X)), held)
-    fitted = _loss(coded[rows], family, weight[rows], len(offset))
-    judged = _loss(coded[held], family, weight[held], len(offset))
-    theta, losses = None, []
-    Z_rows, Z_held = Z[rows], Z[held]
-    with threads_for(len(X), len(offset), X.shape[1]):
-        for decay in WEIGHT_DECAYS:
-            theta = ridge_on_offset(Z_rows, fitted, offset[:, rows], decay, theta)
-            eta = offset[:, held] + theta[:, :-1] @ Z_held.T + theta[:, -1:]
-            losses.append(judged.evaluate(eta).value)
-            if len(losses) > 2 and losses[-1] > losses[-2] > losses[-3]:
-                break  # weaker decays only fit the noise of these rows
-        best = WEIGHT_DECAYS[int(np.argmin(losses))]
-        every = _loss(coded, family, weight, len(offset))
-        theta = ridge_on_offset(Z, every, offset, best, theta)
-    return LinearResidual(theta[:, :-1], theta[:, -1], mean, scale, best)
+        rows, target, offset, weight = rows[there], target[there], offset[there], weight[there]
+        scores = None if scores is None else np.asarray(scores)[there]
+    erased = _erased(rows, kind, vectors, scores, weight)
+    reading = Reading.fit(rows, erased, weight)
+    problem = offset_problem(reading.apply(rows), target, offset, family, weight, classes)
+    if kind == "mlp":
+        settings = MlpSettings() if weight_decay is None else MlpSettings(weight_decay=weight_decay)
+        return fit_mlp(problem, reading, settings=settings, seed=random_state)
+    return fit_linear(problem, reading, kind=kind, weight_decay=weight_decay, seed=random_state)
 
 
-def _coded(y: np.ndarray, family: str) -> np.ndarray:
-    """Return class labels as positions in ``np.unique(y)``; other targets as they are."""
-    if family in ("multinomial", "grouped", "binomial"):
-        return np.unique(y, return_inverse=True)[1]
-    return y.astype(float)
+def _erased(
+    X: NDArray,
+    kind: str,
+    vectors: ArrayLike | None,
+    scores: ArrayLike | None,
+    weight: NDArray,
+) -> tuple[Erasure, ...]:
+    """Return what is taken out of the activations before a residual reads them, in order."""
+    needed = {"orthogonal": ("vectors", vectors), "erase": ("scores", scores)}
+    if kind in needed and needed[kind][1] is None:
+        raise InputError(f"residual {kind!r} was asked for without {needed[kind][0]}: give them")
+    # Scores first: a projection of what is uncorrelated with them stays so.
+    erased = () if scores is None else (erasure(X, scores, weight),)
+    if kind == "orthogonal":
+        assert vectors is not None
+        return (*erased, span_erasure(vectors))
+    return erased
 
 
-def _loss(coded: np.ndarray, family: str, weight: np.ndarray, count: int) -> Datafit:
-    """Return the head's loss on these rows, with weights that sum to one."""
-    shares = weight / weight.sum()
-    if family in ("multinomial", "grouped"):
-        return Multinomial(coded, shares, count)
-    targets = np.ascontiguousarray(coded.reshape(len(coded), -1).T, dtype=float)
-    return Gaussian(targets, shares) if family == "gaussian" else Logistic(targets, shares)
+KINDS: dict[str, type[LinearResidual] | type[MlpResidual]] = {
+    "linear": LinearResidual,
+    "orthogonal": LinearResidual,
+    "erase": LinearResidual,
+    "mlp": MlpResidual,
+}
 
 
-def load_residual(arrays: dict[str, np.ndarray], record: dict[str, Any]) -> LinearResidual:
-    """Return the residual that `LinearResidual.state` described."""
-    if record["kind"] != "linear":
+def load_residual(arrays: dict[str, np.ndarray], record: dict[str, Any]) -> Residual:
+    """Return the residual that its ``state`` described."""
+    if record["kind"] not in KINDS:
         raise InputError(f"the residual {record['kind']!r} is unknown: use a newer pcbm")
-    return LinearResidual(**arrays, weight_decay=record["weight_decay"])
+    return KINDS[record["kind"]].from_state(arrays, record)

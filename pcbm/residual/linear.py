@@ -1,4 +1,4 @@
-"""A linear residual: ridge-penalised logits from standardised activations, on top of an offset."""
+"""Linear residuals: ridge-penalised logits from what is read of activations, on an offset."""
 
 from __future__ import annotations
 
@@ -7,13 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
 
+from pcbm.heads import threads_for
 from pcbm.heads.datafits import Datafit
+from pcbm.residual.problem import OffsetProblem
+from pcbm.residual.reading import Reading
 
 MAX_ITERATIONS = 2000
 GRADIENT_TOLERANCE = 1e-6
+WEIGHT_DECAYS = (10.0, 1.0, 0.1, 1e-2, 1e-3, 1e-4)
 
 
 @dataclass(frozen=True)
@@ -23,32 +28,76 @@ class LinearResidual:
     Attributes
     ----------
     coef : ndarray, shape (C, d)
-        On standardised activations.
+        On what is read, in standard units. One row for two classes: positive = second class.
     intercept : ndarray, shape (C,)
-    mean, scale : ndarray, shape (d,)
-        What activations are standardised with.
+    reading : Reading
     weight_decay : float
         Weight of ``||coef||_2^2 / 2`` beside the mean loss.
+    kind : {"linear", "orthogonal", "erase"}
     """
 
     coef: np.ndarray
     intercept: np.ndarray
-    mean: np.ndarray
-    scale: np.ndarray
+    reading: Reading
     weight_decay: float
+    kind: str = "linear"
 
-    def decision(self, X: np.ndarray) -> np.ndarray:
+    def decision(self, X: NDArray) -> np.ndarray:
         """Return the added logits, shape (n, C)."""
-        return (X - self.mean) / self.scale @ self.coef.T + self.intercept
+        return self.reading.apply(X) @ self.coef.T + self.intercept
 
     def record(self) -> dict[str, Any]:
         """Return what a report says of this residual."""
-        return {"kind": "linear", "weight_decay": self.weight_decay}
+        return {"kind": self.kind, "weight_decay": self.weight_decay, **self.reading.record()}
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """Return arrays and a JSON value to be stored."""
-        names = ("coef", "intercept", "mean", "scale")
-        return {name: getattr(self, name) for name in names}, self.record()
+        """Return arrays and a JSON value to be stored; `from_state` is the inverse."""
+        arrays, reading = self.reading.state()
+        arrays |= {"coef": self.coef, "intercept": self.intercept}
+        return arrays, {"kind": self.kind, "weight_decay": self.weight_decay, **reading}
+
+    @classmethod
+    def from_state(cls, arrays: dict[str, np.ndarray], record: dict[str, Any]) -> LinearResidual:
+        """Return the residual that `state` described."""
+        reading = Reading.from_state(arrays, record)
+        parts = arrays["coef"], arrays["intercept"]
+        return cls(*parts, reading, record["weight_decay"], record["kind"])
+
+
+def fit_linear(
+    problem: OffsetProblem,
+    reading: Reading,
+    *,
+    kind: str = "linear",
+    weight_decay: float | None = None,
+    seed: int = 0,
+) -> LinearResidual:
+    """Fit a linear residual.
+
+    Without ``weight_decay`` it is the one with the least loss on a fifth of the rows, fitted on
+    the others from the strongest to the weakest until it has risen twice; the residual is then
+    fitted on all rows.
+    """
+    theta = None
+    with threads_for(len(problem.Z), len(problem.offset), problem.Z.shape[1]):
+        if weight_decay is None:
+            weight_decay, theta = _validated_decay(*problem.parts(seed))
+        theta = ridge_on_offset(problem.Z, problem.loss, problem.offset, weight_decay, theta)
+    theta = theta * problem.unit[:, None]
+    return LinearResidual(theta[:, :-1], theta[:, -1], reading, weight_decay, kind)
+
+
+def _validated_decay(fitted: OffsetProblem, judged: OffsetProblem) -> tuple[float, np.ndarray]:
+    """Return the decay with the least loss on held-out rows, and the last fit as a start."""
+    theta: np.ndarray | None = None
+    losses: list[float] = []
+    for decay in WEIGHT_DECAYS:
+        theta = ridge_on_offset(fitted.Z, fitted.loss, fitted.offset, decay, theta)
+        losses.append(judged.value(judged.Z @ theta[:, :-1].T + theta[:, -1]))
+        if len(losses) > 2 and losses[-1] > losses[-2] > losses[-3]:
+            break  # weaker decays only fit the noise of these rows
+    assert theta is not None
+    return WEIGHT_DECAYS[int(np.argmin(losses))], theta
 
 
 def ridge_on_offset(
