@@ -38,8 +38,8 @@ class MlpSettings:
 
     hidden: int = 64
     weight_decay: float = 1e-2
-    learning_rate: float = 1e-3
-    batch_rows: int = 256
+    learning_rate: float = 3e-3
+    batch_rows: int = 128
     epochs: int = 200
     patience: int = 10
 
@@ -106,10 +106,15 @@ class MlpResidual:
     @classmethod
     def from_state(cls, arrays: dict[str, np.ndarray], record: dict[str, Any]) -> MlpResidual:
         """Return the residual that `state` described."""
-        names = ("hidden_coef", "hidden_intercept", "coef", "intercept")
-        reading = Reading.from_state(arrays, record)
-        losses = tuple(arrays["losses"].tolist())
-        return cls(*(arrays[name] for name in names), reading, record["weight_decay"], losses)
+        return cls(
+            hidden_coef=arrays["hidden_coef"],
+            hidden_intercept=arrays["hidden_intercept"],
+            coef=arrays["coef"],
+            intercept=arrays["intercept"],
+            reading=Reading.from_state(arrays, record),
+            weight_decay=record["weight_decay"],
+            losses=tuple(arrays["losses"].tolist()),
+        )
 
 
 def fit_mlp(
@@ -165,7 +170,7 @@ def _train(
         for _ in range(settings.epochs):
             _one_pass(fitted, rows, weights, optimiser, rng.permutation(len(rows)), settings)
             losses.append(_loss(judged, held, weights))
-            if losses[-1] == min(losses):
+            if losses[-1] < min(losses[:-1]):
                 best = _copied(weights)
             if len(losses) - 1 - int(np.argmin(losses)) >= settings.patience:
                 break
