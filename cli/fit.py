@@ -114,7 +114,9 @@ def fit(
     residual: Annotated[
         str,
         typer.Option(
-            "--residual", help="What concepts miss: none or linear.", rich_help_panel=HEAD
+            "--residual",
+            help="What concepts miss: none, linear, orthogonal, erase or mlp.",
+            rich_help_panel=HEAD,
         ),
     ] = "none",
     control_repeats: Annotated[
