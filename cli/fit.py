@@ -111,6 +111,15 @@ def fit(
         float,
         typer.Option("--l1-ratio", min=0.0, max=1.0, help="1 is the lasso.", rich_help_panel=HEAD),
     ] = 0.99,
+    solver: Annotated[
+        str,
+        typer.Option(
+            "--solver",
+            help="newton; glmnet (extra, GPL-2), saga, minibatch: the same head; sgd: the official "
+            "code's settings, not converged.",
+            rich_help_panel=HEAD,
+        ),
+    ] = "newton",
     residual: Annotated[
         str,
         typer.Option(
@@ -138,6 +147,7 @@ def fit(
         nec_rule=nec_rule,
         group_folds=group_folds,
         l1_ratio=l1_ratio,
+        solver=solver,
         residual=residual,
         task=task,
         seed=common.seed,
@@ -283,6 +293,8 @@ def _view(run: Any) -> list[Block]:
         )
     )
     blocks.append(Line(f"head: {m['selection']['text']}; lam = {m['lam']:.4g}"))
+    if m["solver"]["name"] != "newton":
+        blocks.append(Line(f"solver: {m['solver']['text']}"))
     rows = [("named concepts", m[figure]["test"], m["nec"], f"{m[figure]['train']:.3f} on train")]
     random = m["controls"]["random_bank"]
     if random is not None:

@@ -86,6 +86,11 @@ def history_of(model: Any) -> list[dict[str, Any]]:
 def _refit(
     model: Any, edited: Edited, X: Any, y: Any, sample_weight: Any = None
 ) -> tuple[Edited, dict[str, Any]]:
+    if model.head_.path_.solver == "sgd":
+        raise InputError(
+            "the head was fitted by solver 'sgd', whose lam is for scores that are not "
+            "standardised: fit with another solver, or edit without refit"
+        )
     y = np.asarray(y)
     if len(y) != len(X):
         raise InputError(f"the data to refit on has {len(X)} rows but {len(y)} labels")

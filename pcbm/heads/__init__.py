@@ -1,5 +1,6 @@
 """Sparse linear heads: the objective, its solver, the path and the estimators."""
 
+from pcbm.heads.backends.abilities import SOLVERS
 from pcbm.heads.certificates import evaluate_path, kkt_violation, lam_max, objective
 from pcbm.heads.classifier import SparseLinearHead
 from pcbm.heads.crossval import CrossValidation, cross_validated_lam
@@ -25,6 +26,7 @@ from pcbm.heads.threads import threads_for
 __all__ = [
     "NEC_RULES",
     "SELECTIONS",
+    "SOLVERS",
     "CrossValidation",
     "Path",
     "Selected",

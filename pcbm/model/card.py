@@ -27,6 +27,7 @@ def model_card(run: Any, row_names: list[str]) -> str:
         f"- concepts: {metrics['n_concepts']}, of which {metrics['nec']:.4g} are used a class "
         f"(NEC) at lam = {metrics['lam']:.4g}",
         f"- head chosen as: {_text((metrics.get('selection') or {}).get('text'))}",
+        f"- solver: {_text((metrics.get('solver') or {}).get('text'))}",
         "",
         "## What was measured",
         "",

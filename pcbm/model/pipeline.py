@@ -26,7 +26,7 @@ from pcbm.model.controls import (
 )
 from pcbm.model.metrics import evaluate, headline, row_scores
 from pcbm.model.run import Run, describe, task_of
-from pcbm.model.settings import ESTIMATORS, HELD_OUT, FitSettings, selection_record
+from pcbm.model.settings import ESTIMATORS, HELD_OUT, FitSettings, selection_record, solver_record
 from pcbm.projection import fit_projection
 
 FEWEST_REPEATS = 20
@@ -103,6 +103,7 @@ def fit_run(
         "residual": _residual_record(model, test_part, labels.task),
         "path": _path_record(model, train_part, labels.task),
         "selection": selection,
+        "solver": solver_record(model),
         "validation": validation,
         "evaluation": evaluation,
         "notes": [text for text in (labels.note, selection["note"]) if text],
@@ -189,6 +190,7 @@ def _fit(
         selection=ESTIMATORS.get(settings.select or "", "bic"),
         nec_rule=settings.nec_rule or "path",
         l1_ratio=settings.l1_ratio,
+        solver=settings.solver,
         residual=settings.residual,
         random_state=settings.seed,
     )
@@ -313,7 +315,8 @@ def _residual_record(model: Any, test: Sample, task: str) -> dict[str, Any] | No
 
 def _warnings(model: Any, controls: dict[str, Any]) -> list[str]:
     """Say in words what a reader of the figures must not overlook."""
-    texts = []
+    solver = solver_record(model)
+    texts = [] if solver["converged"] else [f"the head is no optimum: solver {solver['text']}"]
     random = controls["random_bank"]
     if random is None:
         texts.append("random banks were not measured: accuracy alone is no evidence for concepts")

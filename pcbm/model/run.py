@@ -17,6 +17,7 @@ from pcbm.files import new_folder, save_tensors, to_json, write_text
 from pcbm.heads import Path as LambdaPath
 from pcbm.heads import SparseLinearHead
 from pcbm.model.card import model_card
+from pcbm.model.settings import solver_record
 
 SCHEMA = 1
 CONFIG, MODEL, BANK, METRICS = (
@@ -72,6 +73,7 @@ class Run:
             "controls": {"full_probe": None, "majority": None, "random_bank": None},
             "residual": None if model.residual_ is None else {"kind": model.residual},
             "path": None,
+            "solver": solver_record(model),
             "evaluation": None,
             "notes": [],
             "warnings": [],

@@ -7,7 +7,8 @@ from typing import Any
 
 from pcbm.activations.labels import TASKS
 from pcbm.errors import InputError, near
-from pcbm.heads import NEC_RULES
+from pcbm.heads import NEC_RULES, SOLVERS
+from pcbm.heads.backends.from_glmnet import load_glmnet
 from pcbm.projection import PROJECTIONS
 from pcbm.residual import RESIDUALS
 
@@ -25,7 +26,8 @@ class FitSettings:
     of train ("min": the best itself). "bic", "ebic", "cv" and "cv-1se" are the ``selection`` of
     `PostHocCBM`, ``nec_rule`` is its parameter. ``group_folds`` keeps rows of one group in one
     fold of a cross-validation. ``control_rows`` bounds the training rows of the random-bank
-    control; above it, the named bank is refitted on the same.
+    control; above it, the named bank is refitted on the same. ``solver`` finds the path of the
+    head; held-out choice and random banks use the default one.
     """
 
     projection: str = "margin"
@@ -35,6 +37,7 @@ class FitSettings:
     nec_rule: str | None = None
     group_folds: bool = False
     l1_ratio: float = 0.99
+    solver: str = "newton"
     residual: str = "none"
     task: str = "auto"
     seed: int = 0
@@ -46,6 +49,7 @@ class FitSettings:
         choices = {
             "projection": PROJECTIONS,
             "residual": RESIDUALS,
+            "solver": SOLVERS,
             "task": ("auto", *TASKS),
             "select": (None, *SELECTS),
             "nec_rule": (None, *NEC_RULES),
@@ -61,6 +65,13 @@ class FitSettings:
         if len(choosing) > 1:
             named = " and ".join(_option(name) for name in choosing)
             raise InputError(f"{named} each choose the path point: give one of them")
+        if self.solver == "glmnet":
+            load_glmnet()  # likewise a package that is not there
+        if self.solver == "sgd" and self.lam is None:
+            raise InputError(
+                "solver 'sgd' fits one strength, as the official code does: give lam too (its "
+                "default is 1e-5, its README uses 2e-4)"
+            )
         if self.nec_rule is not None and self.concepts_per_class is None:
             raise InputError(
                 f"nec-rule {self.nec_rule!r} says how concepts-per-class is met: give that too"
@@ -109,6 +120,30 @@ def selection_record(
         text = text.format(figure=figure, **validation)
         text += " of whole groups" if settings.group_folds else ""
     return {"rule": rule, "text": text, "note": note}
+
+
+def solver_record(model: Any) -> dict[str, Any]:
+    """Return what found the path of a fitted model and how well, for metrics.json.
+
+    Returns
+    -------
+    dict
+        ``name``; ``kkt``: the largest violation along the path over lam; ``tol``; ``converged``:
+        whether it is within tol; ``text``: the same in words.
+    """
+    path, tol = model.path_, float(model.tol)
+    worst = float(path.kkt.max())
+    text = f"{path.solver}, {'converged' if worst <= tol else 'NOT converged'} "
+    text += f"(violation up to {worst:.1e} lam, tol {tol:g})"
+    if path.solver == "sgd":
+        text += ", one-versus-rest on scores that are not standardised, as in the official code"
+    return {
+        "name": path.solver,
+        "kkt": worst,
+        "tol": tol,
+        "converged": worst <= tol,
+        "text": text,
+    }
 
 
 _SENTENCES = {

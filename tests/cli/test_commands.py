@@ -78,6 +78,21 @@ class TestFit:
         again = pcbm("evaluate", out, world.test, "--json").document
         assert again["accuracy"] > 0.6
 
+    def test_paper_mode_is_labelled_as_not_converged(
+        self, pcbm: Any, world: Any, tmp_path: Path
+    ) -> None:
+        out = tmp_path / "run"
+        common = ("--concepts", world.bank, "--control-repeats", 0, "--out", out)
+        assert "give lam too" in pcbm("fit", world.data, *common, "--solver", "sgd").refused()
+        shown = " ".join(
+            pcbm("fit", world.data, *common, "--solver", "sgd", "--lam", 2e-4).out.split()
+        )
+        assert "the head is no optimum: solver sgd, NOT converged" in shown
+        found = json.loads((out / "metrics.json").read_text())
+        assert (found["solver"]["name"], found["solver"]["converged"]) == ("sgd", False)
+        assert json.loads((out / "config.json").read_text())["settings"]["solver"] == "sgd"
+        assert pcbm("evaluate", out, world.test, "--json").document["accuracy"] > 0.6
+
     def test_groups_stay_whole_in_a_cross_validation(
         self, pcbm: Any, world: Any, tmp_path: Path
     ) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 
 from pcbm.editing import (
     EditPlan,
@@ -131,6 +132,14 @@ def test_refit_of_nothing_but_zeros_repairs_better_than_zeroing_alone(
     zeroed, _ = plan.step(softmax_model)
     refitted, _ = plan.step(softmax_model, refit_on=(X, y))
     assert refitted.score(X, y) >= zeroed.score(X, y)
+
+
+def test_refit_refuses_a_head_whose_lam_is_for_other_units(planted: Draw) -> None:
+    X, y = planted(["bird", "car", "zebra"])
+    with pytest.warns(ConvergenceWarning):
+        model = PostHocCBM(lam=1e-3, solver="sgd").fit(X, y)
+    with pytest.raises(InputError, match="fitted by solver 'sgd'"):
+        EditPlan().zero("x0").step(model, refit_on=(X, y))
 
 
 def test_refit_refuses_data_with_other_classes(softmax_model: PostHocCBM, planted: Draw) -> None:

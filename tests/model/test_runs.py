@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import make_classification
+from sklearn.exceptions import ConvergenceWarning
 
 import pcbm
 from pcbm import ActivationSet, EditPlan, PostHocCBM, PostHocCBMRegressor
@@ -15,6 +16,7 @@ from pcbm.editing import original_model, read_history
 from pcbm.errors import InputError
 from pcbm.model import FitSettings, evaluate, fit_run, load_run, save_run
 from pcbm.model.pipeline import labels_for
+from pcbm.report import render_report
 
 FILES = {
     "config.json",
@@ -249,6 +251,32 @@ def test_loaded_runs_know_how_their_head_was_chosen(bank, tmp_path):
     assert loaded.get_params()["selection"] == "cv"
 
 
+@pytest.mark.parametrize("solver", ["newton", "saga", "sgd"])
+def test_runs_tell_what_solved_their_head_and_whether_it_converged(bank, tmp_path, solver):
+    train, test = halves(activations())
+    settings = FitSettings(lam=0.02, solver=solver, control_repeats=0)
+    data = {"source": "acts.npz", "concepts": "bank.safetensors"}
+    if solver == "sgd":
+        with pytest.warns(ConvergenceWarning, match="solver='sgd'"):
+            run = fit_run(train, test, bank, settings, data=data)
+    else:
+        run = fit_run(train, test, bank, settings, data=data)
+    save_run(run, tmp_path / "run")
+    model = load_run(tmp_path / "run").model
+    record = run.metrics["solver"]
+    converged = solver != "sgd"
+    assert (record["name"], record["converged"]) == (solver, converged)
+    assert record["kkt"] == max(point["kkt"] for point in run.metrics["path"])
+    assert (model.path_.solver, model.solver) == (solver, solver)
+    card = (tmp_path / "run" / "README.md").read_text()
+    assert f"solver: {solver}, {'converged' if converged else 'NOT converged'}" in card
+    told = [text for text in run.metrics["warnings"] if "the head is no optimum" in text]
+    assert len(told) == (not converged)
+    page = render_report(run)
+    assert f"{solver}, {'converged' if converged else 'NOT converged'}" in page
+    assert f"--solver {solver}" in page
+
+
 def test_controls_switched_off_are_null_and_said_so(bank):
     train, test = halves(activations())
     metrics = fit_run(train, test, bank, FitSettings(control_repeats=0)).metrics
@@ -312,7 +340,7 @@ def test_equal_numbers_as_labels_are_refused(bank, part):
         fit_run(train, test, bank, FitSettings(task="regression", control_repeats=0))
 
 
-@pytest.mark.parametrize("name", ["projection", "residual", "task"])
+@pytest.mark.parametrize("name", ["projection", "residual", "solver", "task"])
 def test_a_misspelt_choice_is_refused_before_anything_runs(name):
     with pytest.raises(InputError, match=f"{name} 'line' is unknown: "):
         FitSettings(**{name: "line"})

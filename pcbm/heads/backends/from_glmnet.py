@@ -37,7 +37,7 @@ PASSES = 100  # passes for each iteration allowed: with max_iter=1000 glmnet's d
 
 def glmnet_path(task: Task) -> Iterator[Found]:
     """Solve a task with glmnet, its ``thresh`` tightened until every violation is small enough."""
-    fit = _glmnet()
+    fit = load_glmnet()
     best: dict[int, Found] = {}
     waiting, thresh, runs = np.arange(len(task.lams)), LOOSEST, 1
     while len(waiting) and thresh >= TIGHTEST:
@@ -57,7 +57,7 @@ def glmnet_path(task: Task) -> Iterator[Found]:
     return (best[index] for index in range(len(task.lams)))
 
 
-def _glmnet() -> Any:
+def load_glmnet() -> Any:
     """Return glmnet's function; say which extra brings it, and under which licence."""
     try:
         need("glmnetforpython", "glmnet")
