@@ -61,12 +61,25 @@ def cav(
     data: Annotated[
         str | None, typer.Option("--data", metavar="DATA", help="The rows that a .csv labels.")
     ] = None,
+    learner: Annotated[
+        str,
+        typer.Option(
+            "--learner",
+            help="svm; paper (the official code's settings); squared_hinge; or ridge.",
+        ),
+    ] = "svm",
+    penalty: Annotated[
+        float | None,
+        typer.Option("--penalty", metavar="C", help="C, not the best in cross-validation."),
+    ] = None,
     force: ForceOption = False,
 ) -> Result:
     """Make a bank from examples: one linear probe a concept."""
     from pcbm.concepts import resolve_concepts
+    from pcbm.concepts.learners import find_learner
 
     _check_out(out, force)
+    find_learner(learner, penalty)  # before the backbone runs
     labels = examples.suffix.casefold() == ".csv"
     if labels != (data is not None):
         raise InputError("a .csv of concept labels and --data belong together: give both or none")
@@ -86,6 +99,8 @@ def cav(
             examples,
             backbone,
             acts,
+            learner=learner,
+            penalty=penalty,
             seed=common.seed,
             batch_size=choice.batch_size,
             skip_unreadable=choice.skip_unreadable,

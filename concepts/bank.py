@@ -239,6 +239,8 @@ class ConceptBank:
         examples: Mapping[str, tuple[ArrayLike, ArrayLike]],
         *,
         record: Mapping[str, Any] | None = None,
+        learner: str = "svm",
+        penalty: float | None = None,
         held_out: float = HELD_OUT,
         seed: int = 0,
     ) -> ConceptBank:
@@ -250,10 +252,8 @@ class ConceptBank:
             Activations with and without the concept, arrays (n_positive, d) and (n_negative, d).
         record : dict, optional
             The record of the backbone that made the activations.
-        held_out : float
-            Share of the examples kept from the probe, for its figures.
-        seed : int
-            Draws the held-out examples and the folds that choose C.
+        learner, penalty, held_out, seed
+            See `pcbm.concepts.fit_cav`.
 
         Raises
         ------
@@ -266,9 +266,9 @@ class ConceptBank:
         is doubtful (figures near chance, few examples) stands in `notes`.
         """
         check_names(list(examples))
-        cavs = fit_cavs(examples.items(), held_out=held_out, seed=seed)
-        extra = {"probe": {"held_out": held_out, "seed": seed}}
-        return cls.from_cavs(cavs, record=record, extra=extra)
+        probe: dict[str, Any] = {"learner": learner, "penalty": penalty}
+        probe |= {"held_out": held_out, "seed": seed}
+        return cls.from_cavs(fit_cavs(examples, **probe), record=record, extra={"probe": probe})
 
     @classmethod
     def from_cavs(

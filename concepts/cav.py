@@ -8,29 +8,28 @@ of Yuksekgonul et al. 2023, "Post-hoc concept bottleneck models", section 2.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import rankdata
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.svm import LinearSVC
 
 from pcbm.concepts.checks import about
+from pcbm.concepts.examples import Examples, Pair, check_pair, split_examples
+from pcbm.concepts.learners import Learner, Solve, check_size, find_learner
 from pcbm.concepts.splitting import duplicate_groups, grouped_folds
+from pcbm.concepts.workers import in_order
 from pcbm.errors import InputError
 
-PENALTIES = (1.0, 10.0, 100.0, 1000.0, 10000.0)
-"""The values of C that cross-validation chooses from, weakest fit first."""
-
-DEFAULT_PENALTY = 10.0
 FOLDS = 5
 HELD_OUT = 0.2
 FEW = 10
 WEAK_AUC = 0.6
-_INTERCEPT_SCALING = 10.0
+
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -44,52 +43,12 @@ class Cav:
 
 
 @dataclass(frozen=True)
-class _Examples:
-    """Rows (n, d), labels (n,) 1 = positive, groups (n,) of the same input, row numbers (n,)."""
+class _Task:
+    """One concept to learn: its examples and, where they are known, the groups of equal inputs."""
 
-    rows: np.ndarray
-    labels: np.ndarray
-    groups: np.ndarray
-    origin: np.ndarray
-
-    def take(self, chosen: np.ndarray) -> _Examples:
-        return _Examples(
-            self.rows[chosen], self.labels[chosen], self.groups[chosen], self.origin[chosen]
-        )
-
-    def different(self, label: int) -> int:
-        return len(np.unique(self.groups[self.labels == label]))
-
-
-def fit_cavs(
-    examples: Iterable[tuple[str, tuple[ArrayLike, ArrayLike]]],
-    *,
-    held_out: float = HELD_OUT,
-    seed: int = 0,
-) -> dict[str, Cav]:
-    """Fit one probe per concept, see `fit_cav`; the concepts are independent of each other.
-
-    Parameters
-    ----------
-    examples : iterable of (name, (positives, negatives))
-        Taken one at a time, so that a generator need not hold all of them.
-    held_out, seed
-        As for `fit_cav`.
-    """
-    cavs: dict[str, Cav] = {}
-    with warnings.catch_warnings():
-        # What did not converge is told in the concept's notes, by name.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        for name, pair in examples:
-            cavs[name] = fit_cav(*_check_pair(name, pair), name=name, held_out=held_out, seed=seed)
-            first = next(iter(cavs))
-            if len(cavs[name].vector) != len(cavs[first].vector):
-                raise InputError(
-                    f"the examples of {name!r} have {len(cavs[name].vector)} columns and those of "
-                    f"{first!r} {len(cavs[first].vector)}: all must come from one layer of one "
-                    "backbone"
-                )
-    return cavs
+    name: str
+    pair: Pair
+    groups: np.ndarray | None = None
 
 
 def fit_cav(
@@ -97,6 +56,8 @@ def fit_cav(
     negatives: ArrayLike,
     *,
     name: str = "concept",
+    learner: str = "svm",
+    penalty: float | None = None,
     held_out: float = HELD_OUT,
     seed: int = 0,
 ) -> Cav:
@@ -108,6 +69,10 @@ def fit_cav(
         Activations.
     name : str
         For messages.
+    learner : {"svm", "paper", "squared_hinge", "ridge"}
+        The estimator, see below. Different estimators give different directions.
+    penalty : float, optional
+        C; by default the best in cross-validation.
     held_out : float
         Share of the examples kept from the fit and from the choice of C; at most .5.
     seed : int
@@ -117,65 +82,115 @@ def fit_cav(
     -------
     Cav
         ``vector`` (d,) and ``intercept``, in the units of the activations, positive side = concept
-        present. ``stats`` holds ``n_positive``, ``n_negative``, ``n_train``, ``n_held_out``, ``C``,
-        ``cv_auc`` (None when there were too few examples to choose C), ``train_accuracy``, and on
+        present. ``stats`` holds ``n_positive``, ``n_negative``, ``n_train``, ``n_held_out``,
+        ``learner``, ``C``, ``cv_auc`` (None when C was given or there were too few examples to
+        choose it), ``converged``, ``gap`` (what the objective at most lies above its minimum,
+        relative to itself; None where the estimator does not tell), ``train_accuracy``, and on
         held-out rows only: ``accuracy``, ``balanced_accuracy``, ``auc``, and mean and standard
         deviation (1/n) of the signed margins (v . f + b) / ||v|| of positives and negatives.
 
     Raises
     ------
     InputError
-        Not two different examples on each side, NaN or infinity, unequal dimensions.
+        Not two different examples on each side, NaN or infinity, unequal dimensions, no such
+        learner, a penalty that is not positive, more rows than the learner takes.
 
     Notes
     -----
-    The probe is a linear support vector machine with squared hinge loss. With z = (f - m) / s, m
-    the mean training row and s the root mean square distance to it, it minimises
+    With z = (f - m) / s, m the mean training row and s the root mean square distance to it, and
+    y = +1 for positives and -1 for negatives, ``"svm"`` minimises
 
-    .. math:: \tfrac12 (\|w\|^2 + (b/10)^2)
-              + C \, \tfrac1n \sum_i c_i \max(0, 1 - y_i (w \cdot z_i + b))^2
+    .. math:: \tfrac12 \|w\|^2 + C \, \tfrac1n \sum_i c_i \max(0, 1 - y_i (w \cdot z_i + b))
 
-    where y = +1 for positives and -1 for negatives, and c weighs both sides equally. One scale for
-    all columns (instead of one each) keeps the geometry: rotating or scaling the activations
-    rotates or scales the answer. Dividing by s gives C the same meaning for every backbone,
-    dividing by n the same for every number of examples. The official code uses the plain hinge,
-    unscaled activations and a C given by hand.
+    where c weighs both sides equally. One scale for all columns (instead of one each) keeps the
+    geometry: rotating or scaling the activations rotates or scales the answer. Dividing by s gives
+    C the same meaning for every backbone, dividing by n the same for every number of examples.
 
-    C is the value of `PENALTIES` with the highest mean AUC over up to five folds of the training
-    part, the smallest of equals. The vector is not refitted on all rows afterwards: the figures
-    belong to the vector that is returned.
+    - ``"paper"`` is the same machine with the settings of the official code: f in place of z, no
+      weights, and C the cost of each row: C sum_i max(0, 1 - y_i (w . f_i + b)). See also
+      `pcbm.concepts.paper_cavs`, which does without cross-validation and held-out figures.
+    - ``"squared_hinge"`` squares the losses and adds (b/10)^2 / 2. It takes any number of rows;
+      the others take `pcbm.concepts.learners.GRAM_ROWS` training rows.
+    - ``"ridge"`` has the squared error (y_i - w . z_i - b)^2 in place of the loss.
+
+    C is the learner's value (`pcbm.concepts.learners.LEARNERS`) with the highest mean AUC over up
+    to five folds of the training part, the smallest of equals. The vector is not refitted on all
+    rows afterwards: the figures belong to the vector that is returned.
 
     Rows that are the same input (see `pcbm.concepts.splitting.duplicate_groups`) are never on both
     sides of a split. Inputs given both as positive and as negative are left out, with a note.
     """
-    rng = np.random.default_rng(seed)
-    pair = _check_pair(name, (positives, negatives))
-    train, test, contradictions = _split(name, pair, held_out, rng)
-    centre = train.rows.mean(axis=0)
-    spread = float(np.sqrt(((train.rows - centre) ** 2).sum(axis=1).mean()))
-    probe = _fit_best(replace(train, rows=(train.rows - centre) / spread), rng)
-    vector = probe.direction / spread
-    intercept = probe.offset - float(vector @ centre)
-    length = float(np.linalg.norm(vector))
-    if not length > 0:
-        raise InputError(
-            f"the examples of concept {name!r} show no direction (both sides have the same mean): "
-            "give examples that differ"
+    pairs = {name: (positives, negatives)}
+    options: dict[str, Any] = {"learner": learner, "penalty": penalty, "seed": seed}
+    return fit_cavs(pairs, held_out=held_out, threads=1, **options)[name]
+
+
+def fit_cavs(
+    examples: Mapping[str, tuple[ArrayLike, ArrayLike]],
+    *,
+    learner: str = "svm",
+    penalty: float | None = None,
+    held_out: float = HELD_OUT,
+    seed: int = 0,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Cav]:
+    """Fit one probe per concept, see `fit_cav`; the concepts are independent of each other.
+
+    Parameters
+    ----------
+    examples : mapping of str to (positives, negatives)
+        Read one concept at a time, so that a lazy mapping need not hold all of them.
+    learner, penalty, held_out, seed
+        As for `fit_cav`.
+    threads : int, optional
+        Concepts that are fitted at once; the answer does not depend on it. By default as many as
+        the process may use for linear algebra.
+    progress : callable, optional
+        Called with (concepts done, concepts in all).
+    """
+    tasks = (_Task(name, check_pair(name, pair)) for name, pair in examples.items())
+    return _fit_all(tasks, len(examples), learner, penalty, held_out, seed, threads, progress)
+
+
+def fit_cavs_of_rows(
+    X: ArrayLike,
+    rows: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    *,
+    learner: str = "svm",
+    penalty: float | None = None,
+    held_out: float = HELD_OUT,
+    seed: int = 0,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Cav]:
+    """Fit one probe per concept on rows of one table; equal inputs are looked for only once.
+
+    Parameters
+    ----------
+    X : array-like (n, d)
+        Activations.
+    rows : mapping of str to (positives, negatives)
+        Row numbers into X.
+    learner, penalty, held_out, seed, threads, progress
+        As for `fit_cavs`.
+    """
+    table = np.asarray(X, dtype=np.float64)
+    used = np.unique(
+        np.concatenate([np.empty(0, int), *(np.concatenate(p) for p in rows.values())])
+    )
+    groups = np.arange(len(table))
+    if np.isfinite(table[used]).all():  # else the concept that uses a bad row is told below
+        groups[used] = duplicate_groups(table[used])
+    tasks = (
+        _Task(
+            name,
+            check_pair(name, (table[positives], table[negatives])),
+            groups[np.concatenate([positives, negatives])],
         )
-    labels = np.concatenate([train.labels, test.labels])
-    stats: dict[str, Any] = {
-        "n_positive": int(labels.sum()),
-        "n_negative": int((1 - labels).sum()),
-        "n_train": len(train.labels),
-        "n_held_out": len(test.labels),
-        "C": probe.penalty,
-        "cv_auc": probe.cv_auc,
-        "train_accuracy": float(np.mean((train.rows @ vector + intercept > 0) == train.labels)),
-        **_held_out_figures((test.rows @ vector + intercept) / length, test.labels),
-    }
-    different = min(train.different(label) + test.different(label) for label in (0, 1))
-    doubts = _doubts(stats["auc"], test.labels, different, contradictions, probe.converged)
-    return Cav(vector, intercept, stats, [about(name, doubt) for doubt in doubts])
+        for name, (positives, negatives) in rows.items()
+    )
+    return _fit_all(tasks, len(rows), learner, penalty, held_out, seed, threads, progress)
 
 
 def held_out_examples(
@@ -188,130 +203,144 @@ def held_out_examples(
     positive_rows, negative_rows : ndarray of int
         Row numbers into the two arrays.
     """
-    pair = _check_pair("concept", (positives, negatives))
-    _, test, _ = _split("concept", pair, held_out, np.random.default_rng(seed))
+    pair = check_pair("concept", (positives, negatives))
+    _, test, _ = split_examples("concept", pair, held_out, np.random.default_rng(seed))
     return np.sort(test.origin[test.labels == 1]), np.sort(test.origin[test.labels == 0])
 
 
-def _check_pair(name: str, pair: tuple[ArrayLike, ArrayLike]) -> tuple[np.ndarray, np.ndarray]:
-    """Return both sides as finite float64 arrays of equal width."""
-    if not isinstance(pair, tuple | list) or len(pair) != 2:
-        raise InputError(
-            f"the examples of concept {name!r} are no pair: give (positives, negatives)"
-        )
-    sides = []
-    for side, rows in zip(("positive", "negative"), pair, strict=True):
-        try:
-            array = np.asarray(rows, dtype=np.float64)
-        except (TypeError, ValueError):
-            raise InputError(
-                f"the {side} examples of concept {name!r} are no array of numbers: give activations"
-            ) from None
-        if array.ndim != 2 or array.shape[1] == 0:
-            raise InputError(
-                f"the {side} examples of concept {name!r} have shape {array.shape}, "
-                "expected (n, d): give one row an example"
-            )
-        bad = np.flatnonzero(~np.isfinite(array).all(axis=1))
-        if bad.size:
-            raise InputError(
-                f"row {bad[0]} of the {side} examples of concept {name!r} holds NaN or infinity "
-                f"({bad.size} such rows): remove them"
-            )
-        sides.append(array)
-    if sides[0].shape[1] != sides[1].shape[1]:
-        raise InputError(
-            f"concept {name!r} has positives with {sides[0].shape[1]} columns and negatives with "
-            f"{sides[1].shape[1]}: both must come from one layer of one backbone"
-        )
-    return sides[0], sides[1]
+def _fit_all(
+    tasks: Iterator[_Task],
+    total: int,
+    learner: str,
+    penalty: float | None,
+    held_out: float,
+    seed: int,
+    threads: int | None,
+    progress: Progress | None,
+) -> dict[str, Cav]:
+    chosen = find_learner(learner, penalty)
 
+    def fit(task: _Task) -> tuple[str, Cav]:
+        rng = np.random.default_rng(seed)
+        train, test, contradictions = split_examples(
+            task.name, task.pair, held_out, rng, task.groups
+        )
+        check_size(chosen, task.name, len(train.labels))
+        probe = _fit_best(train, chosen, penalty, rng)
+        facts = {"learner": learner, **probe.facts}
+        return task.name, _judged(task.name, probe, facts, train, test, contradictions)
 
-def _split(
-    name: str, pair: tuple[np.ndarray, np.ndarray], held_out: float, rng: np.random.Generator
-) -> tuple[_Examples, _Examples, int]:
-    """Return training part, held-out part, and how many rows contradict another and were left."""
-    if not 0 < held_out <= 0.5:
-        raise InputError(f"held_out is {held_out}: give a share above 0 and at most 0.5")
-    positive, negative = pair
-    rows = np.concatenate(pair)
-    labels = np.repeat([1, 0], [len(positive), len(negative)])
-    origin = np.concatenate([np.arange(len(positive)), np.arange(len(negative))])
-    groups = duplicate_groups(rows)
-    both = np.isin(groups, np.intersect1d(groups[labels == 1], groups[labels == 0]))
-    examples = _Examples(rows, labels, groups, origin).take(~both)
-    for label, side in ((1, "positive"), (0, "negative")):
-        if examples.different(label) < 2:
-            raise InputError(
-                f"concept {name!r} has {examples.different(label)} different {side} example(s) "
-                "that the other side has not, expected at least 2 (one to learn from, one held "
-                "out): add examples"
-            )
-    folds = grouped_folds(examples.labels, examples.groups, round(1 / held_out), rng)
-    return examples.take(folds != 0), examples.take(folds == 0), int(both.sum())
+    cavs: dict[str, Cav] = {}
+    with warnings.catch_warnings():
+        # What did not converge is told in the concept's notes, by name.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        for name, cav in in_order(fit, tasks, threads):
+            cavs[name] = cav
+            first = next(iter(cavs))
+            if len(cav.vector) != len(cavs[first].vector):
+                raise InputError(
+                    f"the examples of {name!r} have {len(cav.vector)} columns and those of "
+                    f"{first!r} {len(cavs[first].vector)}: all must come from one layer of one "
+                    "backbone"
+                )
+            if progress:
+                progress(len(cavs), total)
+    return cavs
 
 
 @dataclass(frozen=True)
 class _Probe:
-    """A fitted support vector machine: ``direction`` (d,) and ``offset`` on scaled rows."""
+    """A direction (d,) and intercept in the units of the activations, and how they were found."""
 
-    direction: np.ndarray
-    offset: float
-    penalty: float
-    cv_auc: float | None
-    converged: bool
+    vector: np.ndarray
+    intercept: float
+    facts: dict[str, Any]
 
 
-def _fit_best(train: _Examples, rng: np.random.Generator) -> _Probe:
-    """Choose C by cross-validation within the training part and fit with it."""
-    basis = None
-    if len(train.rows) <= train.rows.shape[1] // 2:
-        # The solution lies in the span of the rows: solve there, with n columns instead of d.
-        basis = np.linalg.qr(train.rows.T)[0]
-        train = replace(train, rows=train.rows @ basis)
-    penalty, auc = DEFAULT_PENALTY, None
+def _fit_best(
+    train: Examples, learner: Learner, penalty: float | None, rng: np.random.Generator
+) -> _Probe:
+    """Choose C by cross-validation within the training part, if it is open, and fit with it."""
+    centre = train.rows.mean(axis=0)
+    scaled = train.rows - centre
+    spread = float(np.sqrt((scaled**2).sum(axis=1).mean()))
+    scaled /= spread
+    solve, auc = learner.estimator(scaled), None
     folds = min(FOLDS, train.different(0), train.different(1))
-    if folds >= 2:
+    if penalty is None and folds >= 2:
         fold = grouped_folds(train.labels, train.groups, folds, rng)
-        aucs = [_cross_validated_auc(train, fold, candidate) for candidate in PENALTIES]
+        aucs = _cross_validated_aucs(train.labels, fold, learner, solve, spread)
         best = int(np.argmax(np.round(aucs, 12)))
-        penalty, auc = PENALTIES[best], aucs[best]
-    machine = _machine(train.rows, train.labels, penalty)
-    direction = machine.coef_[0] if basis is None else basis @ machine.coef_[0]
-    converged = int(np.max(machine.n_iter_)) < machine.max_iter
-    return _Probe(direction, float(machine.intercept_[0]), penalty, auc, converged)
+        penalty, auc = learner.penalties[best], float(aucs[best])
+    elif penalty is None:
+        penalty = learner.default
+    everyone = np.ones(len(train.labels), dtype=bool)
+    costs = learner.costs((penalty,), train.labels, everyone, spread)
+    fit = solve(2.0 * train.labels - 1, costs)
+    vector = fit.direction(0) / spread
+    facts = {
+        "C": float(penalty),
+        "cv_auc": auc,
+        "converged": bool(fit.converged[0]),
+        "gap": None if fit.gaps is None else float(fit.gaps[0]),
+    }
+    return _Probe(vector, float(fit.intercepts[0] - vector @ centre), facts)
 
 
-def _cross_validated_auc(train: _Examples, fold: np.ndarray, penalty: float) -> float:
+def _cross_validated_aucs(
+    labels: np.ndarray, fold: np.ndarray, learner: Learner, solve: Solve, spread: float
+) -> np.ndarray:
+    """Return the mean AUC over the folds for each of the learner's penalties."""
     aucs = []
     for number in np.unique(fold):
         inside = fold != number
-        machine = _machine(train.rows[inside], train.labels[inside], penalty)
-        margins = train.rows[~inside] @ machine.coef_[0]
-        aucs.append(_auc(train.labels[~inside], margins))
-    return float(np.mean(aucs))
+        fit = solve(2.0 * labels - 1, learner.costs(learner.penalties, labels, inside, spread))
+        aucs.append(_auc(labels[~inside], fit.margins[:, ~inside]))
+    return np.mean(aucs, axis=0)
 
 
-def _machine(rows: np.ndarray, labels: np.ndarray, penalty: float) -> LinearSVC:
-    # The primal solver draws nothing at random; it penalises the intercept, hence the scaling.
-    machine = LinearSVC(
-        C=penalty / len(rows),
-        dual=False,
-        class_weight="balanced",
-        intercept_scaling=_INTERCEPT_SCALING,
-        max_iter=2000,
-    )
-    return machine.fit(rows, labels)
+def _judged(
+    name: str,
+    probe: _Probe,
+    facts: dict[str, Any],
+    train: Examples,
+    test: Examples,
+    contradictions: int,
+) -> Cav:
+    """Return the probe with its figures and doubts."""
+    vector, intercept = probe.vector, probe.intercept
+    length = float(np.linalg.norm(vector))
+    if not length > 0:
+        raise InputError(
+            f"the examples of concept {name!r} show no direction (both sides have the same mean): "
+            "give examples that differ"
+        )
+    labels = np.concatenate([train.labels, test.labels])
+    stats: dict[str, Any] = {
+        "n_positive": int(labels.sum()),
+        "n_negative": int((1 - labels).sum()),
+        "n_train": len(train.labels),
+        "n_held_out": len(test.labels),
+        **facts,
+        "train_accuracy": float(np.mean((train.rows @ vector + intercept > 0) == train.labels)),
+        **_held_out_figures((test.rows @ vector + intercept) / length, test.labels),
+    }
+    different = min(train.different(label) + test.different(label) for label in (0, 1))
+    doubts = _doubts(stats["auc"], test.labels, different, contradictions, facts["converged"])
+    return Cav(vector, intercept, stats, [about(name, doubt) for doubt in doubts])
 
 
-def _auc(labels: np.ndarray, margins: np.ndarray) -> float:
+def _auc(labels: np.ndarray, margins: np.ndarray) -> np.ndarray:
     """Return the share of (positive, negative) pairs in the right order, ties counted half.
+
+    ``margins`` is (..., n); the answer has the shape of what stands before n.
 
     scikit-learn's ``roc_auc_score`` gives the same; its checks cost more than the probe's fit.
     """
-    ranks = rankdata(margins)[labels == 1]
-    pairs = len(ranks) * (len(labels) - len(ranks))
-    return float((ranks.sum() - len(ranks) * (len(ranks) + 1) / 2) / pairs)
+    ranks = rankdata(margins, axis=-1)[..., labels == 1]
+    positives = ranks.shape[-1]
+    pairs = positives * (len(labels) - positives)
+    return (ranks.sum(axis=-1) - positives * (positives + 1) / 2) / pairs
 
 
 def _held_out_figures(margins: np.ndarray, labels: np.ndarray) -> dict[str, float]:
@@ -321,7 +350,7 @@ def _held_out_figures(margins: np.ndarray, labels: np.ndarray) -> dict[str, floa
     return {
         "accuracy": float(np.mean((margins > 0) == labels)),
         "balanced_accuracy": (found + spared) / 2,
-        "auc": _auc(labels, margins),
+        "auc": float(_auc(labels, margins)),
         "margin_positive_mean": float(positive.mean()),
         "margin_positive_std": float(positive.std()),
         "margin_negative_mean": float(negative.mean()),

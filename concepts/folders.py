@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pcbm.activations import Dataset, extract
 from pcbm.activations.images import image_files
 from pcbm.concepts.bank import ConceptBank
-from pcbm.concepts.cav import HELD_OUT, fit_cavs
+from pcbm.concepts.cav import HELD_OUT, fit_cavs_of_rows
 from pcbm.errors import InputError
 from pcbm.files import read_utf8, sha256_file
 
@@ -52,6 +52,8 @@ def bank_from_folder(
     path: str | Path,
     backbone: Backbone,
     *,
+    learner: str = "svm",
+    penalty: float | None = None,
     held_out: float = HELD_OUT,
     seed: int = 0,
     batch_size: int = 64,
@@ -69,7 +71,7 @@ def bank_from_folder(
         positives or as many as there are. Images for an image backbone, ``.txt`` files (one text
         each) for a text backbone. Names that start with a dot are left out.
     backbone : Backbone
-    held_out, seed
+    learner, penalty, held_out, seed
         See `pcbm.concepts.fit_cav`; the seed also draws the negatives.
     batch_size : int
     skip_unreadable : bool
@@ -110,15 +112,13 @@ def bank_from_folder(
     row_of = {str(name): row for row, name in enumerate(acts.ids)}
 
     def rows(ids: list[str]) -> np.ndarray:
-        return np.asarray(acts.X)[[row_of[name] for name in ids if name in row_of]]
+        return np.array([row_of[name] for name in ids if name in row_of], dtype=int)
 
-    cavs = fit_cavs(
-        ((name, (rows(positives[name]), rows(negatives[name]))) for name in positives),
-        held_out=held_out,
-        seed=seed,
-    )
-    probe = {"held_out": held_out, "seed": seed, "drawn_negatives": drawn}
-    extra = {"probe": probe, "notes": list(acts.notes)}
+    probe: dict[str, Any] = {"learner": learner, "penalty": penalty}
+    probe |= {"held_out": held_out, "seed": seed}
+    sides = {name: (rows(positives[name]), rows(negatives[name])) for name in positives}
+    cavs = fit_cavs_of_rows(acts.X, sides, **probe)
+    extra = {"probe": {**probe, "drawn_negatives": drawn}, "notes": list(acts.notes)}
     return ConceptBank.from_cavs(cavs, record=backbone.record, extra=extra)
 
 

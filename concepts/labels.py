@@ -10,7 +10,7 @@ import numpy as np
 from pcbm.activations import ActivationSet
 from pcbm.activations.tables import read_csv
 from pcbm.concepts.bank import ConceptBank
-from pcbm.concepts.cav import HELD_OUT, fit_cavs
+from pcbm.concepts.cav import HELD_OUT, Progress, fit_cavs_of_rows
 from pcbm.errors import InputError, near
 
 if TYPE_CHECKING:
@@ -20,7 +20,14 @@ _VALUES = {"1": 1, "1.0": 1, "0": 0, "0.0": 0, "": -1}
 
 
 def bank_from_csv(
-    path: str | Path, acts: ActivationSet, *, held_out: float = HELD_OUT, seed: int = 0
+    path: str | Path,
+    acts: ActivationSet,
+    *,
+    learner: str = "svm",
+    penalty: float | None = None,
+    held_out: float = HELD_OUT,
+    seed: int = 0,
+    progress: Progress | None = None,
 ) -> ConceptBank:
     """Learn one probe per concept from rows of the data that carry concept labels.
 
@@ -32,8 +39,10 @@ def bank_from_csv(
     acts : ActivationSet
         Activations with the same ids. Give training rows only; rows whose split is ``test`` are
         not used.
-    held_out, seed
+    learner, penalty, held_out, seed
         See `pcbm.concepts.fit_cav`.
+    progress : callable, optional
+        Called with (concepts done, concepts in all).
 
     Raises
     ------
@@ -58,12 +67,14 @@ def bank_from_csv(
     X = np.empty((len(rows), acts.X.shape[1]))
     X[np.argsort(rows)] = acts.X[order]
     known = {name: column[positions] for name, column in values.items()}
-    cavs = fit_cavs(
-        ((name, (X[known[name] == 1], X[known[name] == 0])) for name in concepts),
-        held_out=held_out,
-        seed=seed,
-    )
-    extra: dict[str, Any] = {"probe": {"held_out": held_out, "seed": seed}}
+    sides = {
+        name: (np.flatnonzero(column == 1), np.flatnonzero(column == 0))
+        for name, column in known.items()
+    }
+    probe: dict[str, Any] = {"learner": learner, "penalty": penalty}
+    probe |= {"held_out": held_out, "seed": seed}
+    cavs = fit_cavs_of_rows(X, sides, progress=progress, **probe)
+    extra: dict[str, Any] = {"probe": probe}
     if len(matched) < len(ids):
         missed = len(ids) - len(matched)
         extra["notes"] = [

@@ -32,6 +32,8 @@ def resolve_concepts(
     acts: ActivationSet | None = None,
     *,
     templates: Sequence[str] | None = None,
+    learner: str = "svm",
+    penalty: float | None = None,
     seed: int = 0,
     batch_size: int = 64,
     skip_unreadable: bool = False,
@@ -51,6 +53,8 @@ def resolve_concepts(
         The training activations: needed for labels, otherwise the bank is checked against them.
     templates : sequence of str, optional
         For words only.
+    learner, penalty
+        For examples and labels only, see `pcbm.concepts.fit_cav`.
     seed, batch_size, skip_unreadable, progress
         Passed to the maker of the bank.
 
@@ -71,6 +75,8 @@ def resolve_concepts(
         bank = bank_from_folder(
             path,
             _needed(backbone, path),
+            learner=learner,
+            penalty=penalty,
             seed=seed,
             batch_size=batch_size,
             skip_unreadable=skip_unreadable,
@@ -86,7 +92,9 @@ def resolve_concepts(
             raise InputError(
                 f"the concept labels {path} need the activations of the data they label"
             )
-        bank = bank_from_csv(path, acts, seed=seed)
+        bank = bank_from_csv(
+            path, acts, learner=learner, penalty=penalty, seed=seed, progress=progress
+        )
     elif suffix == storage.SUFFIX:
         bank = ConceptBank.load(path)
     else:

@@ -60,6 +60,16 @@ def _close_pairs(rows: np.ndarray, tolerance: float) -> np.ndarray:
     return np.concatenate(found, axis=1) if found else np.empty((2, 0), dtype=int)
 
 
+def numbered(groups: np.ndarray) -> np.ndarray:
+    """Return the same groups numbered from 0 in the order in which they first occur.
+
+    >>> numbered(np.array([7, 2, 7, 9])).tolist()
+    [0, 1, 0, 2]
+    """
+    _, first, group_of = np.unique(groups, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[group_of]
+
+
 def grouped_folds(
     labels: np.ndarray, groups: np.ndarray, folds: int, rng: np.random.Generator
 ) -> np.ndarray:

@@ -23,7 +23,8 @@ class SvmPath:
     """Solutions for P cost vectors over the same n rows.
 
     ``coefficients`` (P, n) are beta_i = y_i alpha_i: the direction is ``coefficients @ X``.
-    ``intercepts`` (P,). ``margins`` (P, n) are w . x_i + b of every row, those of cost 0 too.
+    ``intercepts`` (P,), and ``slacks`` (P,): by how much they may move up or down and be as good,
+    0 where a row fixes them. ``margins`` (P, n) are w . x_i + b of all rows, those of cost 0 too.
     ``violations`` (P,): by how much the worst pair of rows violates the optimality conditions.
     ``objectives`` (P,) of the primal, ``gaps`` (P,): what at most they lie above the minimum,
     relative to themselves. ``n_steps`` (P,).
@@ -31,6 +32,7 @@ class SvmPath:
 
     coefficients: np.ndarray
     intercepts: np.ndarray
+    slacks: np.ndarray
     margins: np.ndarray
     violations: np.ndarray
     objectives: np.ndarray
@@ -91,7 +93,7 @@ def _path(gram, targets, low, high, tol, max_steps):  # type: ignore[no-untyped-
     count, n = low.shape
     betas = np.zeros((count, n))
     margins = np.empty((count, n))
-    facts = np.empty((4, count))
+    facts = np.empty((5, count))
     steps = np.zeros(count, dtype=np.int64)
     beta = np.zeros(n)
     for p in range(count):
@@ -107,18 +109,18 @@ def _path(gram, targets, low, high, tol, max_steps):  # type: ignore[no-untyped-
                 break
             _rescale(beta, 1.0, low[p], high[p])
             grad = targets - gram @ beta  # the sums of many steps have lost some digits
-        intercept = _intercept(beta, grad, low[p], high[p], (top + bottom) / 2)
+        intercept, slack = _intercept(beta, grad, low[p], high[p], top, bottom)
         betas[p] = beta
         margins[p] = targets - grad + intercept
         square = beta @ (targets - grad)
         loss = 0.0
         for i in range(n):
             loss += (high[p, i] - low[p, i]) * max(0.0, 1 - targets[i] * margins[p, i])
-        facts[0, p] = intercept
-        facts[1, p] = max(top - bottom, 0.0)
-        facts[2, p] = square / 2 + loss
-        facts[3, p] = max(square + loss - targets @ beta, 0.0) / max(facts[2, p], 1e-300)
-    return betas, facts[0], margins, facts[1], facts[2], facts[3], steps
+        facts[0, p], facts[1, p] = intercept, slack
+        facts[2, p] = max(top - bottom, 0.0)
+        facts[3, p] = square / 2 + loss
+        facts[4, p] = max(square + loss - targets @ beta, 0.0) / max(facts[3, p], 1e-300)
+    return betas, facts[0], facts[1], margins, facts[2], facts[3], facts[4], steps
 
 
 @compiled(nogil=True)
@@ -178,11 +180,17 @@ def _rescale(beta, factor, low, high):  # type: ignore[no-untyped-def]
 
 
 @compiled(nogil=True)
-def _intercept(beta, grad, low, high, middle):  # type: ignore[no-untyped-def]
-    """Return the mean gradient of the rows strictly within their bounds, else the middle."""
+def _intercept(beta, grad, low, high, top, bottom):  # type: ignore[no-untyped-def]
+    """Return the mean gradient of the rows strictly within their bounds, and 0.
+
+    Without such rows every number from ``top`` to ``bottom`` is as good: the middle, and half the
+    length of that interval.
+    """
     total, count = 0.0, 0
     for i in range(len(beta)):
         if low[i] < beta[i] < high[i]:
             total += grad[i]
             count += 1
-    return total / count if count else middle
+    if count:
+        return total / count, 0.0
+    return (top + bottom) / 2, max(bottom - top, 0.0) / 2

@@ -4,11 +4,19 @@ import re
 
 import numpy as np
 import pytest
+from sklearn.linear_model import Ridge
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
-from sklearn.svm import LinearSVC
+from sklearn.svm import SVC, LinearSVC
 
-from pcbm.concepts import ConceptBank, fit_cav, held_out_examples
-from pcbm.concepts.cav import PENALTIES
+from pcbm.concepts import (
+    Cav,
+    ConceptBank,
+    fit_cav,
+    fit_cavs,
+    fit_cavs_of_rows,
+    held_out_examples,
+)
+from pcbm.concepts.learners import LEARNERS, PENALTIES
 from pcbm.errors import InputError
 
 TRUTH = np.array([3.0, -1.0, 0.5, 0.0, 2.0, 0.0, 0.0, 1.0])
@@ -67,23 +75,124 @@ def test_reported_figures_are_those_of_rows_that_the_probe_never_saw() -> None:
     assert cav.stats["margin_negative_std"] == pytest.approx(margins[y == 0].std())
 
 
-def test_the_vector_is_the_stated_machine_on_the_training_rows_alone() -> None:
-    positives, negatives = clouds(TRUTH, 1.0, 60, seed=3)
-    cav = fit_cav(positives, negatives, seed=1)
-    kept = held_out_examples(positives, negatives, seed=1)
+def training_rows(positives, negatives, seed):
+    kept = held_out_examples(positives, negatives, seed=seed)
     parts = [
         np.delete(side, rows, axis=0)
         for side, rows in zip((positives, negatives), kept, strict=True)
     ]
-    X, y = np.concatenate(parts), np.repeat([1, 0], [len(part) for part in parts])
+    return np.concatenate(parts), np.repeat([1, 0], [len(part) for part in parts])
+
+
+def reference(learner, X, y, C):
+    """Return direction and intercept of scikit-learn's estimator with the stated settings."""
     mean = X.mean(axis=0)
     spread = np.sqrt(((X - mean) ** 2).sum(axis=1).mean())
-    machine = LinearSVC(
-        C=cav.stats["C"] / len(X), dual=False, class_weight="balanced", intercept_scaling=10.0
-    ).fit((X - mean) / spread, y)
-    assert cosine(cav.vector, machine.coef_[0]) > 1 - 1e-10
-    centre_score = cav.vector @ mean + cav.intercept
-    assert centre_score == pytest.approx(machine.intercept_[0], abs=1e-9)
+    Z, each = (X - mean) / spread, C / len(X)
+    if learner == "paper":
+        machine = SVC(C=C, kernel="linear", tol=1e-6).fit(X, y)
+        return machine.coef_[0], machine.intercept_[0]
+    if learner == "svm":
+        machine = SVC(C=each, kernel="linear", class_weight="balanced", tol=1e-6).fit(Z, y)
+    elif learner == "squared_hinge":
+        machine = LinearSVC(C=each, dual=False, class_weight="balanced", intercept_scaling=10.0)
+        machine.fit(Z, y)
+    else:
+        weights = len(X) / (2 * np.bincount(y)[y])
+        machine = Ridge(alpha=1 / (2 * each)).fit(Z, 2 * y - 1, sample_weight=weights)
+    w, b = np.ravel(machine.coef_) / spread, float(np.ravel(machine.intercept_)[0])
+    return w, b - w @ mean
+
+
+def balanced_loss(cav, X, y):
+    losses = np.maximum(0, 1 - np.where(y == 1, 1, -1) * (X @ cav.vector + cav.intercept))
+    return (losses[y == 1].mean() + losses[y == 0].mean()) / 2
+
+
+@pytest.mark.parametrize("learner", LEARNERS)
+@pytest.mark.parametrize("width", [8, 300])
+def test_the_vector_is_the_stated_machine_on_the_training_rows_alone(learner, width) -> None:
+    positives, negatives = (
+        np.pad(side, ((0, 0), (0, width - 8))) + 0.3 * np.random.default_rng(0).random(width)
+        for side in clouds(TRUTH, 1.0, 60, seed=3)
+    )
+    cav = fit_cav(positives, negatives[:40], seed=1, learner=learner)
+    X, y = training_rows(positives, negatives[:40], seed=1)
+    w, b = reference(learner, X, y, cav.stats["C"])
+    assert cav.stats["learner"] == learner and cav.stats["converged"]
+    assert cav.stats["C"] in LEARNERS[learner].penalties
+    assert cosine(cav.vector, w) > 1 - 1e-6
+    assert np.linalg.norm(cav.vector) == pytest.approx(np.linalg.norm(w), rel=1e-3)
+    centre = X.mean(axis=0)
+    if learner != "svm":
+        assert cav.vector @ centre + cav.intercept == pytest.approx(w @ centre + b, abs=2e-3)
+    else:  # where C is small, other intercepts are as good
+        assert balanced_loss(cav, X, y) <= balanced_loss(Cav(w, b, {}, []), X, y) + 1e-4
+    if learner in ("svm", "paper"):
+        assert 0 <= cav.stats["gap"] < 1e-3
+    else:
+        assert cav.stats["gap"] is None
+
+
+def test_the_penalty_is_the_best_of_those_tried_on_other_rows() -> None:
+    positives, negatives = clouds(TRUTH, 1.0, 60, seed=3)
+    chosen = fit_cav(positives, negatives, seed=1)
+    X, y = training_rows(positives, negatives, seed=1)
+    again = fit_cav(positives, negatives, seed=1, penalty=chosen.stats["C"])
+    assert np.array_equal(again.vector, chosen.vector)
+    assert again.stats == {**chosen.stats, "cv_auc": None}
+    other = fit_cav(positives, negatives, seed=1, penalty=3.5)
+    assert other.stats["C"] == 3.5
+    assert cosine(other.vector, reference("svm", X, y, 3.5)[0]) > 1 - 1e-6
+
+
+@pytest.mark.parametrize("learner", LEARNERS)
+def test_threads_and_company_do_not_change_a_byte(learner) -> None:
+    examples = {f"c{i}": clouds(np.eye(60)[i], 2.0, 25 + i, seed=i) for i in range(7)}
+    one = fit_cavs(examples, learner=learner, threads=1)
+    four = fit_cavs(dict(reversed(examples.items())), learner=learner, threads=4)
+    assert list(four) == list(one)[::-1]
+    for name, cav in one.items():
+        alone = fit_cav(*examples[name], name=name, learner=learner)
+        for other in (four[name], alone):
+            assert cav.vector.tobytes() == other.vector.tobytes()
+            assert (cav.intercept, cav.stats, cav.notes) == (
+                other.intercept,
+                other.stats,
+                other.notes,
+            )
+
+
+def test_rows_of_one_table_give_the_same_as_their_copies() -> None:
+    X = np.concatenate([*clouds(TRUTH, 2.0, 60, seed=0), clouds(TRUTH, 2.0, 5, seed=1)[0]])
+    X[100:110] = X[:10]  # the same inputs, on the other side
+    rng = np.random.default_rng(0)
+    order = rng.permutation(len(X))
+    rows = {"a": (np.arange(60), np.arange(60, 120)), "b": (order[:50], order[50:90])}
+    seen: list[tuple[int, int]] = []
+    of_rows = fit_cavs_of_rows(X, rows, progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(1, 2), (2, 2)]
+    for name, (positives, negatives) in rows.items():
+        alone = fit_cav(X[positives], X[negatives], name=name)
+        assert np.array_equal(of_rows[name].vector, alone.vector)
+        assert of_rows[name].stats == alone.stats and of_rows[name].notes == alone.notes
+    assert "20 rows are inputs given both" in of_rows["a"].notes[0]
+    X[119, 0] = np.nan
+    with pytest.raises(InputError, match="row 59 of the negative examples of concept 'a'"):
+        fit_cavs_of_rows(X, rows)
+
+
+def test_learners_are_named_and_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    pair = clouds(TRUTH, 1.0, 30, seed=0)
+    with pytest.raises(InputError, match=r"no learner 'svn': did you mean 'svm'\?"):
+        fit_cav(*pair, learner="svn")
+    for penalty in (0.0, -1.0, np.inf, np.nan):
+        with pytest.raises(InputError, match="the penalty C is"):
+            fit_cav(*pair, penalty=penalty)
+    monkeypatch.setattr("pcbm.concepts.learners.GRAM_ROWS", 40)
+    with pytest.raises(InputError, match="'concept' has 48 training rows and this learner takes"):
+        fit_cav(*pair)
+    assert fit_cav(*pair, learner="squared_hinge").stats["n_train"] == 48
 
 
 def test_changing_held_out_rows_does_not_change_the_vector() -> None:
@@ -152,7 +261,12 @@ def test_a_bank_of_examples_says_how_it_was_made() -> None:
         {"plenty": clouds(TRUTH, 3.0, 50, seed=0), "few": few}, record=record, seed=2
     )
     assert bank.names == ["plenty", "few"] and bank.source == "cav" and bank.fingerprint == "abc"
-    assert bank.extra["probe"] == {"held_out": 0.2, "seed": 2}
+    assert bank.extra["probe"] == {
+        "learner": "svm",
+        "penalty": None,
+        "held_out": 0.2,
+        "seed": 2,
+    }
     assert bank.stats["plenty"]["n_positive"] == 50 and bank.stats["plenty"]["C"] in PENALTIES
     assert all(note.startswith("concept 'few': ") for note in bank.notes)
     assert any("only 5 different examples" in note for note in bank.notes)

@@ -129,3 +129,16 @@ def test_rows_that_are_all_copies_give_no_direction_and_no_error() -> None:
     path = svm_path(np.zeros((4, 4)), y, np.ones((1, 4)))
     assert path.objectives[0] == pytest.approx(2.0) and path.violations[0] <= 1e-4
     assert path.intercepts[0] == pytest.approx(1.0)
+
+
+def test_intercepts_within_the_slack_are_as_good_and_others_are_not() -> None:
+    X, y = problem(60, 20, seed=4)
+    costs = np.repeat([[1e-4], [1.0]], 60, axis=1)
+    path = svm_path(centred_gram(X), y, costs, tol=1e-9)
+    assert path.slacks[0] > 0.1 and path.slacks[1] == 0
+    Z, w = X - X.mean(axis=0), path.coefficients[0] @ X
+    best = objective(Z, y, costs[0], w, path.intercepts[0])
+    for share in (-1.0, -0.5, 0.7, 1.0):
+        moved = objective(Z, y, costs[0], w, path.intercepts[0] + share * path.slacks[0])
+        assert moved == pytest.approx(best, rel=1e-9)
+    assert objective(Z, y, costs[0], w, path.intercepts[0] + 1.1 * path.slacks[0]) > best * 1.0001
