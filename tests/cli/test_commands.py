@@ -389,6 +389,8 @@ class TestBank:
             (["merge", "{bank}", "{bank}", "--out", "x.safetensors"], ["repeats", "fur"]),
             (["text", "w.txt", "--out", "x.safetensors"], ["--backbone"]),
             (["cav", "absent", "--out", "x.safetensors"], ["absent is no folder"]),
+            (["cav", ".", "--learner", "smv", "--out", "x.safetensors"], ["did you mean 'svm'?"]),
+            (["cav", ".", "--penalty", "0", "--out", "x.safetensors"], ["penalty C is 0.0"]),
         ],
     )
     def test_refusals(

@@ -76,7 +76,12 @@ def test_from_pictures_to_an_edited_run(
     assert (embedded["out"], embedded["n"], embedded["dim"]) == (str(store), 36, 12)
     assert embedded["cached"] is False
 
-    done = pcbm("bank", "cav", pictures / "examples", "--backbone", backbone, "--out", bank)
+    made = ("bank", "cav", pictures / "examples", "--backbone", backbone, "--out", bank)
+    done = pcbm(*made, "--learner", "paper", "--penalty", 0.1, "--json").document
+    assert [(c["stats"]["learner"], c["stats"]["C"]) for c in done["concepts"]] == [
+        ("paper", 0.1)
+    ] * 2
+    done = pcbm(*made, "--force")
     assert done.code == 0
     assert "blue" in done.out
 
