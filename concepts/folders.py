@@ -116,8 +116,8 @@ def bank_from_folder(
 
     probe: dict[str, Any] = {"learner": learner, "penalty": penalty}
     probe |= {"held_out": held_out, "seed": seed}
-    sides = {name: (rows(positives[name]), rows(negatives[name])) for name in positives}
-    cavs = fit_cavs_of_rows(acts.X, sides, **probe)
+    pairs = {name: (rows(positives[name]), rows(negatives[name])) for name in positives}
+    cavs = fit_cavs_of_rows(acts.X, pairs, **probe)
     extra = {"probe": {**probe, "drawn_negatives": drawn}, "notes": list(acts.notes)}
     return ConceptBank.from_cavs(cavs, record=backbone.record, extra=extra)
 
