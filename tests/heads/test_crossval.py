@@ -114,9 +114,8 @@ def test_record_is_recomputed_from_the_folds(measure):
     assert lam == record.lams[first]
 
 
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("family", FAMILIES)
-def test_one_standard_error_is_never_denser_than_the_best(family, seed):
+@pytest.mark.parametrize(("seed", "family"), enumerate(FAMILIES))
+def test_one_standard_error_is_never_denser_than_the_best(seed, family):
     Z, y = problem(family, seed)
     cls = SparseLinearRegressor if family == "gaussian" else SparseLinearHead
     extra = {"grouped": True} if family == "grouped" else {}

@@ -122,18 +122,23 @@ def test_refit_is_scikit_learns_ridge_on_the_kept_columns():
     np.testing.assert_allclose(found.coef[0, kept], theirs.coef_[0], atol=1e-5)
 
 
+WAYS = [
+    {"lam": 0.02},
+    {"selection": "bic"},
+    {"selection": "cv_1se"},
+    {"concepts_per_class": 2, "nec_rule": "exact"},
+    {"concepts_per_class": 2, "nec_rule": "truncate"},
+    {"concepts_per_class": 2, "nec_rule": "refit"},
+]
+
+
 @pytest.mark.parametrize(
-    "settings",
+    ("family", "settings"),
     [
-        {"lam": 0.02},
-        {"selection": "bic"},
-        {"selection": "cv_1se"},
-        {"concepts_per_class": 2, "nec_rule": "exact"},
-        {"concepts_per_class": 2, "nec_rule": "truncate"},
-        {"concepts_per_class": 2, "nec_rule": "refit"},
+        *(("multinomial", settings) for settings in WAYS),
+        *((family, WAYS[0]) for family in ("binomial", "multilabel", "gaussian")),
     ],
 )
-@pytest.mark.parametrize("family", ["multinomial", "binomial", "multilabel", "gaussian"])
 def test_nonnegative_heads_stay_so_by_every_way_of_choosing(family, settings):
     Z, y = problem(family)
     cls = SparseLinearRegressor if family == "gaussian" else SparseLinearHead
