@@ -223,7 +223,8 @@ class Curvature:
                 self._gram = gram(self.problem)
             mean = mean_curvature(sample, coef, intercept)
             blocks *= 1 - BLEND
-            blocks += BLEND * mean[:, None, None] * self._gram
+            for block, bend in zip(blocks, mean, strict=True):  # C (K+1)^2 numbers: no second array
+                block += BLEND * bend * self._gram
         return Metric(blocks)
 
     def _choose(self, point: Point, penalty: Penalty) -> NDArray[np.bool_]:
