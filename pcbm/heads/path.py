@@ -56,8 +56,9 @@ def elastic_net_path(
 
     Parameters
     ----------
-    Z : (n, K) array
-        Concept scores.
+    Z : (n, K) array, memory map, or anything that gives its rows by slices
+        Concept scores. All but arrays in memory are read a few rows at a time, about once a
+        strength, and may be larger than memory: see `Path.passes`.
     y : array
         multinomial, grouped: (n,) labels, rows in the order of ``np.unique``. binomial: (n,)
         labels of two classes, positive = the second. multilabel: (n, C) of 0 and 1.
