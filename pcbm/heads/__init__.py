@@ -1,7 +1,7 @@
 """Sparse linear heads: the objective, its solver, the path and the estimators."""
 
 from pcbm.heads.backends.abilities import SOLVERS
-from pcbm.heads.certificates import evaluate_path, kkt_violation, lam_max, objective
+from pcbm.heads.certificates import duality_gap, evaluate_path, kkt_violation, lam_max, objective
 from pcbm.heads.classifier import SparseLinearHead
 from pcbm.heads.crossval import CrossValidation, cross_validated_lam
 from pcbm.heads.folds import assign_folds
@@ -38,6 +38,7 @@ __all__ = [
     "bic",
     "class_weighted",
     "cross_validated_lam",
+    "duality_gap",
     "ebic",
     "elastic_net_path",
     "evaluate_path",

@@ -54,6 +54,12 @@ class Datafit(Protocol):
     def null_intercept(self) -> Array:
         """Return the intercepts (C,) of the model without features and offset."""
 
+    def mean_target(self) -> Array:
+        """Return the weighted mean (C,) of what the response is compared to."""
+
+    def linear(self, eta: Array) -> float:
+        """Return ``sum_i w_i y_i . eta_i`` at ``eta`` (C, n), the linear part of the loss."""
+
     def take(self, rows: NDArray[np.intp], weights: Array) -> Datafit:
         """Return the loss of these rows with new weights."""
 
@@ -99,9 +105,16 @@ class Multinomial:
 
     def null_intercept(self) -> Array:
         """Return the log shares of the classes, centred."""
-        shares = np.bincount(self.labels, self.weights, minlength=self.n_rows)
-        logs = np.log(np.maximum(shares, SMALLEST_SHARE))
+        logs = np.log(np.maximum(self.mean_target(), SMALLEST_SHARE))
         return logs - logs.mean()
+
+    def mean_target(self) -> Array:
+        """Return the shares of the classes."""
+        return np.asarray(np.bincount(self.labels, self.weights, minlength=self.n_rows), float)
+
+    def linear(self, eta: Array) -> float:
+        """Return the weighted mean predictor of the rows' own classes."""
+        return float(self.weights @ eta[self.labels, np.arange(eta.shape[1])])
 
 
 @dataclass(frozen=True)
@@ -147,8 +160,16 @@ class Logistic:
 
     def null_intercept(self) -> Array:
         """Return the log odds of each row."""
-        share = np.clip(self.targets @ self.weights, SMALLEST_SHARE, 1 - SMALLEST_SHARE)
+        share = np.clip(self.mean_target(), SMALLEST_SHARE, 1 - SMALLEST_SHARE)
         return np.log(share) - np.log1p(-share)
+
+    def mean_target(self) -> Array:
+        """Return the share of ones in each row."""
+        return self.targets @ self.weights
+
+    def linear(self, eta: Array) -> float:
+        """Return the weighted mean of the predictors where the target is one."""
+        return float(np.einsum("ki,ki->i", self.targets, eta) @ self.weights)
 
 
 @dataclass(frozen=True)
@@ -193,4 +214,12 @@ class Gaussian:
 
     def null_intercept(self) -> Array:
         """Return the weighted means of the targets."""
+        return self.mean_target()
+
+    def mean_target(self) -> Array:
+        """Return the weighted means of the targets."""
         return self.targets @ self.weights
+
+    def linear(self, eta: Array) -> float:
+        """Return the weighted mean product of targets and predictors."""
+        return float(np.einsum("ki,ki->i", self.targets, eta) @ self.weights)

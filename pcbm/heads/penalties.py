@@ -118,6 +118,26 @@ class Penalty:
         norms = np.sqrt(squares) if self.grouped else np.abs(coef).sum(axis=0)
         return float(self.l1 @ norms + 0.5 * (self.l2 @ squares))
 
+    def conjugate(self, slopes: Array) -> float:
+        """Return the convex conjugate at ``slopes`` (C, K): sup <slopes, W> - value(W) in the box.
+
+        With e the part of the slopes beyond l1 (of the column's norm when grouped), it is
+        ``sum e w - l2 w^2 / 2`` at w = e / l2, clipped to the bounds: infinite where l2 is zero
+        and a slope beyond l1 meets no bound.
+        """
+        beyond = np.where(self.free, slopes, 0.0)
+        if self.grouped:
+            beyond = np.maximum(np.linalg.norm(beyond, axis=0) - self.l1, 0.0)[None]
+        else:
+            beyond = beyond - np.clip(beyond, -self.l1, self.l1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            best = np.where(beyond == 0, 0.0, beyond / self.l2)
+        if self.box is not None:
+            best = self.box.clip(best)
+        if np.isinf(best).any():
+            return np.inf
+        return float((beyond * best).sum() - 0.5 * (self.l2 * best**2).sum())
+
     def allowed(self, slopes: Array) -> Array:
         """Return gradients (C, K) of the loss with zeros where zero coefficients may not follow.
 

@@ -167,6 +167,11 @@ class Problem:
 
         return np.concatenate(list(self.visit(bend)))
 
+    def column_means(self) -> Array:
+        """Return the weighted means of the features (K,): zero, or as good as."""
+        weights = self.datafit.weights
+        return sum(self.visit(lambda part, block: block @ weights[part]), np.zeros(self.shape[1]))
+
     def start(self) -> Point:
         """Return the point with zero coefficients and the intercepts of the null model."""
         return self.point(np.zeros(self.shape), self.datafit.null_intercept())

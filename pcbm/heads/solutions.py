@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array, vstack
 
+from pcbm.heads.duality import Duality
 from pcbm.heads.penalties import Penalty
 from pcbm.heads.problem import Point
 
@@ -30,6 +31,7 @@ class Path:
     kkt : (L,) largest subgradient violation over coefficients and intercepts, divided by lam
     nec : (L,) number of effective concepts, see `nec`
     objective : (L,) loss plus penalty
+    gap : (L,) how far the objective is above the least one at most, see `duality_gap`
     deviance : (L,) share of the null model's loss that the fit explains
     n_iter : (L,) outer iterations
     passes : (L,) readings of all data rows (of all or of some columns) that each point took, the
@@ -45,6 +47,7 @@ class Path:
     kkt: Array
     nec: Array
     objective: Array
+    gap: Array
     deviance: Array
     n_iter: NDArray[np.int64]
     family: str
@@ -108,7 +111,8 @@ class Recorder:
         self._lams: list[float] = []
         self._rows: list[csr_array] = []
         self._intercepts: list[Array] = []
-        self._figures: list[tuple[float, float, float, float]] = []
+        self._duality = Duality(null.problem, null)
+        self._figures: list[tuple[float, ...]] = []
         self._n_iter: list[int] = []
         self._passes: list[int] = [0]  # as counted up to each point
 
@@ -120,15 +124,14 @@ class Recorder:
         self._rows.append(csr_array(point.coef.reshape(1, -1)))
         self._intercepts.append(point.original_intercept)
         explained = 1 - point.loss / self._null.loss if self._null.loss > 0 else 0.0
-        self._figures.append(
-            (violation / lam, nec(point.coef), point.objective(penalty), explained)
-        )
+        value, gap = point.objective(penalty), self._duality.gap(point, penalty)
+        self._figures.append((violation / lam, nec(point.coef), value, gap, explained))
         self._n_iter.append(n_iter)
         self._passes.append(point.problem.passes.count)
 
     def path(self, family: str, classes: NDArray | None) -> Path:
         """Return the points added so far."""
-        kkt, necs, objective, deviance = np.array(self._figures).T
+        kkt, necs, objective, gap, deviance = np.array(self._figures).T
         return Path(
             lams=np.array(self._lams),
             sparse=vstack(self._rows, format="csr"),
@@ -136,6 +139,7 @@ class Recorder:
             kkt=kkt,
             nec=necs,
             objective=objective,
+            gap=gap,
             deviance=deviance,
             n_iter=np.array(self._n_iter),
             family=family,

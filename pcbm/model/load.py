@@ -132,7 +132,8 @@ def _restore_path(tensors: dict[str, np.ndarray], metadata: dict[str, Any]) -> L
         sparse=csr_array((tensors["path.values"], where), (points, rows * width)),
         family=metadata["family"],
         classes=None if kept is None else _labels(kept),
-        solver=metadata.get("path_solver", "newton"),  # runs of earlier versions do not name it
+        solver=metadata.get("path_solver", "newton"),  # earlier versions wrote neither this
+        gap=tensors.get("path.gap", np.full(points, np.nan)),  # nor this
         **figures,
     )
 

@@ -267,7 +267,7 @@ def _path_state(path: LambdaPath) -> dict[str, np.ndarray]:
         "path.where": np.stack(where).astype(np.int32),
         "path.values": stored.data,
     }
-    names = ("lams", "intercepts", "kkt", "nec", "objective", "deviance", "n_iter")
+    names = ("lams", "intercepts", "kkt", "nec", "objective", "gap", "deviance", "n_iter")
     return state | {f"path.{name}": np.asarray(getattr(path, name)) for name in names}
 
 

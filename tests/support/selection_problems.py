@@ -35,6 +35,7 @@ def a_path(necs, lams):
         kkt=zeros,
         nec=np.array([nec(coef) for coef in coefs]),
         objective=zeros,
+        gap=zeros,
         deviance=zeros,
         n_iter=zeros.astype(int),
         family="multinomial",
