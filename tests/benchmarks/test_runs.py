@@ -9,7 +9,6 @@ import sys
 import pytest
 import repository
 
-import pcbm.concepts
 from benchmarks import cavs, heads
 from benchmarks.launch import Programs
 
@@ -47,8 +46,6 @@ def test_a_solver_that_fails_does_not_end_the_run(tmp_path) -> None:
 
 @pytest.mark.slow
 def test_cavs_find_the_official_machine(capsys) -> None:
-    if not hasattr(pcbm.concepts, "paper_cavs"):
-        pytest.skip("no solver for the official machine yet")
     entry = cavs.run(cavs.Settings(dims=(64,), concepts=3, repeats=1), None)["64"]
     assert [run["solver"] for run in entry["runs"]] == ["ours", "official", "LinearSVC", "ridge"]
     official, ours = entry["answers"]["official"], entry["answers"]["ours"]
