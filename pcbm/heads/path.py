@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 
+from pcbm.errors import InputError
+from pcbm.heads.device import on_device
 from pcbm.heads.inputs import check_grid, check_penalty, check_point, check_problem, check_tol
 from pcbm.heads.penalties import ElasticNet, Penalty
 from pcbm.heads.problem import Point, Problem
@@ -47,6 +49,7 @@ def elastic_net_path(
     max_iter: int = MAX_ITER,
     solver: str = "newton",
     seed: int = 0,
+    device: str | None = None,
 ) -> Path:
     """Fit a sparse linear head for a whole grid of penalty strengths.
 
@@ -98,6 +101,9 @@ def elastic_net_path(
         objective and not converged. See docs/solver.md, "Other solvers".
     seed : int
         Of saga, minibatch and sgd, which draw rows.
+    device : str, optional
+        Run the passes over the data in torch on "cpu", "cuda" or "cuda:N", where the data must
+        fit; for the solver newton. None is numpy.
 
     Returns
     -------
@@ -114,6 +120,10 @@ def elastic_net_path(
     coordinate descent", J. Stat. Softw. 33 (2010). Yuan, Ho, Lin, "An improved GLMNET for
     l1-regularized logistic regression", JMLR 13 (2012).
     """
+    if device is not None and solver != "newton":
+        raise InputError(
+            f"device={device!r} does not serve solver={solver!r}: leave one of them out"
+        )
     if solver != "newton":
         from pcbm.heads.backends.dispatch import other_path  # which builds on this module
 
@@ -138,6 +148,8 @@ def elastic_net_path(
             seed=seed,
         )
     problem, classes = check_problem(Z, y, family, sample_weight, offset, free)
+    if device is not None:
+        problem = on_device(problem, device)
     net = check_penalty(problem, family, l1_ratio, penalty_factor, lower, upper)
     check_tol(tol)
     given = check_grid(n_lams, lam_min_ratio, lams)
