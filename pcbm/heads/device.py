@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from pcbm.errors import InputError
-from pcbm.heads.datafits import EVERYTHING, Datafit, Evaluation, Gaussian, Multinomial
+from pcbm.heads.datafits import Datafit, Gaussian, Multinomial
 from pcbm.heads.problem import Passes, Point, Problem
 from pcbm.heads.rows import Read, Rows, Stored, parts
 
@@ -36,7 +36,8 @@ def on_device(problem: Problem, device: str) -> Problem:
     place = _device(device)
     return DeviceProblem(
         features=DeviceRows.of(problem.features, place),
-        datafit=DeviceFit.of(problem.datafit, problem.offset, place),
+        fit=DeviceFit.of(problem.datafit, problem.offset, place),
+        datafit=problem.datafit,
         free=problem.free,
         offset=problem.offset,
         constant=problem.constant,
@@ -57,7 +58,7 @@ def _device(name: str) -> Any:
         torch.zeros(1, device=place, dtype=torch.float64).cpu()
     except InputError:
         raise
-    except (RuntimeError, AssertionError, NotImplementedError, TypeError):
+    except (RuntimeError, AssertionError, TypeError):
         raise InputError(
             f"device={name!r} cannot be used here: leave device out, or give 'cpu' or a CUDA device"
         ) from None
@@ -142,11 +143,11 @@ class DeviceRows:
 
 @dataclass(frozen=True)
 class DeviceFit:
-    """A loss of which labels, targets, weights and offset lie on a device too.
+    """A loss on a device: its labels or targets, weights and offset as tensors.
 
     Parameters
     ----------
-    host : the loss
+    host : the loss, of which this is a copy
     known : labels (n,) of a softmax, or targets (C, n)
     shares : (n,) weights
     offset : (C, n) or None
@@ -168,38 +169,7 @@ class DeviceFit:
             datafit, *(None if a is None else torch.from_numpy(a).to(device) for a in arrays)
         )
 
-    @property
-    def weights(self) -> Array:
-        """Weights (n,) on the host."""
-        return self.host.weights
-
-    @property
-    def n_rows(self) -> int:
-        """Number of coefficient rows, C."""
-        return self.host.n_rows
-
-    @property
-    def coupled(self) -> bool:
-        """Whether the loss of one row depends on the predictors of the others."""
-        return self.host.coupled
-
-    def evaluate(self, eta: NDArray, part: slice = EVERYTHING) -> Evaluation:
-        """Return value, slope and response on the host."""
-        return self.host.evaluate(eta, part)
-
-    def curvature(self, response: NDArray, part: slice = EVERYTHING) -> NDArray:
-        """Return the curvature on the host."""
-        return self.host.curvature(response, part)
-
-    def null_intercept(self) -> Array:
-        """Return the intercepts (C,) of the model without features and offset."""
-        return self.host.null_intercept()
-
-    def take(self, rows: NDArray[np.intp], weights: Array) -> Datafit:
-        """Return the loss of these rows, on the host."""
-        return self.host.take(rows, weights)
-
-    def there(self, eta: Any, part: slice) -> tuple[Any, Any, Any]:
+    def evaluate(self, eta: Any, part: slice) -> tuple[Any, Any, Any]:
         """Return value (a double), slope and response of tensors (C, m), as `Datafit.evaluate`."""
         import torch
 
@@ -228,12 +198,18 @@ class DeviceFit:
         return (response * (1 - response)).double().sum(0) * self.shares[part]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DeviceProblem(Problem):
-    """A problem whose passes over the data run on a device."""
+    """A problem whose passes over the data run on a device.
+
+    Parameters
+    ----------
+    features : the columns, on the device
+    fit : the loss and the offset, on the device
+    """
 
     features: DeviceRows
-    datafit: DeviceFit
+    fit: DeviceFit
 
     def point(self, coef: Array, intercept: Array) -> Point:
         """Return the point at these coefficients and (this problem's) intercepts."""
@@ -245,7 +221,7 @@ class DeviceProblem(Problem):
             for shape in ((), self.shape[:1], self.shape)
         )
         for part, features, eta in self._responses(coef, intercept):
-            loss, slope, _ = self.datafit.there(eta, part)
+            loss, slope, _ = self.fit.evaluate(eta, part)
             value += loss
             level += slope.double().sum(1)
             slopes += (slope @ features.T).double()
@@ -254,7 +230,7 @@ class DeviceProblem(Problem):
     def row_curvature(self, coef: Array, intercept: Array) -> Array:
         """Return how much each data row bends the loss: its curvature summed over C, (n,)."""
         bends = [
-            self.datafit.bend(self.datafit.there(eta, part)[2], part).cpu().numpy()
+            self.fit.bend(self.fit.evaluate(eta, part)[2], part).cpu().numpy()
             for part, _, eta in self._responses(coef, intercept)
         ]
         return np.concatenate(bends)

@@ -50,6 +50,7 @@ def test_torch_finds_what_numpy_finds(device, family, where, monkeypatch):
     )
     np.testing.assert_allclose(other.objective, host.objective, rtol=1e-12)
     np.testing.assert_allclose(other.coefs, host.coefs, atol=2e-9)
+    np.testing.assert_allclose(other.gap, host.gap, atol=1e-9)
     assert other.kkt.max() <= 1e-9
 
 
