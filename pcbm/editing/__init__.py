@@ -1,14 +1,17 @@
-"""Recorded changes of a head's coefficients: plans, what they did, and taking them back."""
+"""Recorded changes of a model's concepts: plans, what they did, and taking them back."""
 
-from pcbm.editing.apply import Change, Edited, apply_edits, undo
+from pcbm.editing.apply import Edited, apply_edits
+from pcbm.editing.changes import Change, undo
 from pcbm.editing.edit import Edit
 from pcbm.editing.evaluate import evaluate_edit, evaluations, joined_evaluation, signed_reliance
 from pcbm.editing.follow import RefitSettings, refit, renormalise
 from pcbm.editing.head import LinearHead, head_of
-from pcbm.editing.history import Step, original_model, read_history, undo_steps
+from pcbm.editing.history import Step, original_model, read_history, undone_model
 from pcbm.editing.plan import EditPlan
-from pcbm.editing.runs import edited_run
+from pcbm.editing.plan_file import plan_schema
+from pcbm.editing.runs import edited_run, undone_run
 from pcbm.editing.steps import history_of
+from pcbm.editing.structure import ScoreMoments, merge, orthogonalise, score_moments
 
 __all__ = [
     "Change",
@@ -17,6 +20,7 @@ __all__ = [
     "Edited",
     "LinearHead",
     "RefitSettings",
+    "ScoreMoments",
     "Step",
     "apply_edits",
     "edited_run",
@@ -25,11 +29,16 @@ __all__ = [
     "head_of",
     "history_of",
     "joined_evaluation",
+    "merge",
     "original_model",
+    "orthogonalise",
+    "plan_schema",
     "read_history",
     "refit",
     "renormalise",
+    "score_moments",
     "signed_reliance",
     "undo",
-    "undo_steps",
+    "undone_model",
+    "undone_run",
 ]

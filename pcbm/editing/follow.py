@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from pcbm.editing.apply import Edited, changes_between
+from pcbm.editing.apply import Edited
+from pcbm.editing.changes import changes_between
 from pcbm.editing.head import LinearHead
 from pcbm.errors import InputError
 from pcbm.heads import elastic_net_path
@@ -72,6 +73,8 @@ def refit(
     as an offset Z w. Concepts that had no weight may get some: on the data that taught the model
     a spurious cue, that is how the cue comes back.
 
+    A clamped coefficient may move on its side of zero: the fit is the optimum under that bound.
+
     Parameters
     ----------
     edited : Edited
@@ -90,8 +93,9 @@ def refit(
     record : dict
         ``lam``, ``l1_ratio``, ``n``, and ``kkt``, the violation at the solution.
     """
-    held = np.where(edited.touched, edited.head.coef, 0.0)
-    offset = Z @ held.T if held.any() else None
+    fixed = edited.touched & (edited.signs == 0)
+    held = np.where(fixed, edited.head.coef, 0.0)
+    lower, upper = _bounds(edited, settings)
     path = elastic_net_path(
         Z,
         y,
@@ -100,11 +104,12 @@ def refit(
         lams=np.array([settings.lam]),
         tol=settings.tol,
         sample_weight=sample_weight,
-        offset=offset,
-        free=~edited.touched,
-        lower=0.0 if settings.nonnegative else None,
+        offset=Z @ held.T if held.any() else None,
+        free=~fixed,
+        lower=lower,
+        upper=upper,
     )
-    coef = np.where(edited.touched, edited.head.coef, path.coef(0))
+    coef = np.where(fixed, edited.head.coef, path.coef(0))
     head = replace(edited.head, coef=coef, intercept=np.array(path.intercepts[0]))
     record = {
         "lam": float(settings.lam),
@@ -114,6 +119,22 @@ def refit(
     }
     changes = edited.changes + changes_between("refit", edited.head, head)
     return replace(edited, head=head, changes=changes), record
+
+
+def _bounds(
+    edited: Edited, settings: RefitSettings
+) -> tuple[np.ndarray | float | None, np.ndarray | None]:
+    """Return the least and the largest coefficients that clamps and the head allow."""
+    least = 0.0 if settings.nonnegative else None
+    if not edited.signs.any():
+        return least, None
+    if edited.head.family == "grouped":
+        raise InputError(
+            "a grouped head cannot be refitted under a clamp, because its penalty binds a "
+            "concept's classes together: clamp without refit, or refit first"
+        )
+    lower = np.where(edited.signs > 0, 0.0, -np.inf if least is None else least)
+    return lower, np.where(edited.signs < 0, 0.0, np.inf)
 
 
 def check_labels(y: np.ndarray, classes: np.ndarray) -> None:

@@ -6,12 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pcbm.editing.apply import Change, undo
+from pcbm.editing.changes import Change, undo
 from pcbm.editing.head import EditableModel, LinearHead, head_of
 from pcbm.errors import InputError
 
 SCHEMA_VERSION = 1
-FOLLOW_UPS = (None, "renormalise", "refit")
 
 
 @dataclass(frozen=True)
@@ -27,6 +26,10 @@ class Step:
     follow_up : {None, "renormalise", "refit"}
     refit : dict or None
         Penalty, rows and KKT violation of the refit.
+    structure : tuple of dict
+        What was done to the concepts themselves, in order: ``{"op": "rename", "concept", "to"}``,
+        ``{"op": "merge", "concepts", "into", "correlation", "kept"}`` and ``{"op":
+        "orthogonalise", "against", "shared"}``; see `pcbm.editing.structure` for the figures.
     notes, warnings : tuple of str
     evaluation : dict or None
         ``{"before": E, "after": E, ...}`` of `pcbm.editing.evaluate_edit`.
@@ -38,6 +41,7 @@ class Step:
     changes: tuple[Change, ...]
     follow_up: str | None = None
     refit: Mapping[str, Any] | None = None
+    structure: tuple[Mapping[str, Any], ...] = ()
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     evaluation: Mapping[str, Any] | None = None
@@ -51,6 +55,7 @@ class Step:
             "plan": dict(self.plan),
             "follow_up": self.follow_up,
             "refit": None if self.refit is None else dict(self.refit),
+            "structure": [dict(record) for record in self.structure],
             "changes": [change.as_dict() for change in self.changes],
             "notes": list(self.notes),
             "warnings": list(self.warnings),
@@ -78,6 +83,7 @@ class Step:
                 changes=tuple(Change.from_dict(change) for change in record["changes"]),
                 follow_up=record["follow_up"],
                 refit=record["refit"],
+                structure=tuple(record.get("structure", ())),
                 notes=tuple(record["notes"]),
                 warnings=tuple(record["warnings"]),
                 evaluation=record["evaluation"],
@@ -94,19 +100,59 @@ def read_history(records: Iterable[Any]) -> list[Step]:
     return [Step.from_dict(record) for record in records]
 
 
-def undo_steps(head: LinearHead, steps: Sequence[Step]) -> LinearHead:
-    """Take steps back, last first; the coefficients come back bit for bit."""
+def original_model(model: EditableModel, steps: Sequence[Step]) -> Any:
+    """Return the model as it was before the given steps, the last ones of its history.
+
+    Its arrays come back bit for bit. A step that changed the concepts themselves is taken back
+    from the snapshot that the model carries (``edits.safetensors`` of a RUN).
+
+    Raises
+    ------
+    InputError
+        The model does not hold what the steps left, or carries no snapshot for one of them.
+    """
+    past = list(getattr(model, "edits_", None) or [])
+    snapshots = dict(getattr(model, "snapshots_", None) or {})
+    restored: Any = model
+    position = len(past)
     for step in reversed(steps):
-        head = undo(head, step.changes)
-    return head
+        position -= 1
+        if step.structure:
+            snapshot = snapshots.pop(position, None)
+            if snapshot is None:
+                raise InputError(
+                    f"edit {position + 1} changed the concepts, and the model carries no snapshot "
+                    "from before it: use the RUN folder with its edits.safetensors"
+                )
+            restored = snapshot.restore(restored)
+        else:
+            restored = with_arrays(restored, undo(head_of(restored), step.changes))
+    if restored is model:
+        return model
+    if hasattr(model, "measured_"):
+        restored.measured_ = model.measured_
+    _set_or_drop(restored, "edits_", past[:position])
+    _set_or_drop(restored, "snapshots_", snapshots)
+    return restored
 
 
-def original_model(model: EditableModel, steps: Sequence[Step]) -> EditableModel:
-    """Return the model as it was before the given steps, the last ones of its history."""
-    original = with_arrays(model, undo_steps(head_of(model), steps))
-    if hasattr(model, "edits_"):
-        original.edits_ = model.edits_[: len(model.edits_) - len(steps)]
-    return original
+def undone_model(model: EditableModel, count: int = 1) -> Any:
+    """Return the model as it was before its last ``count`` edits, arrays bit for bit.
+
+    Raises
+    ------
+    InputError
+        It has fewer edits, or ``count`` is less than 1.
+    """
+    past = list(getattr(model, "edits_", None) or [])
+    if not past:
+        raise InputError("there is no edit to undo: the model is as it was fitted")
+    if not 1 <= count <= len(past):
+        raise InputError(
+            f"{count} edits cannot be undone: the history holds {len(past)}, so give a number from "
+            f"1 to {len(past)}"
+        )
+    return original_model(model, read_history(past[len(past) - count :]))
 
 
 def with_arrays(model: EditableModel, head: LinearHead) -> Any:
@@ -115,3 +161,11 @@ def with_arrays(model: EditableModel, head: LinearHead) -> Any:
         head.coef.reshape(model.head_.coef_.shape),
         head.intercept.reshape(model.head_.intercept_.shape),
     )
+
+
+def _set_or_drop(model: Any, name: str, value: Any) -> None:
+    """Set an attribute of a model that only edited models have."""
+    if value:
+        setattr(model, name, value)
+    elif hasattr(model, name):
+        delattr(model, name)

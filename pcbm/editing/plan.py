@@ -1,32 +1,56 @@
-"""The edit plan: what a person wants changed in a head, as a value that can be stored and replayed.
+"""The edit plan: what a person wants changed in a model, as a value to be stored and replayed.
 
 A plan knows nothing of a model. It is checked against one only when it is applied
-(`pcbm.editing.apply.apply_edits`), so one plan can be replayed on several runs.
+(`pcbm.editing.steps.take_step`), so one plan can be replayed on several runs.
 """
 
 from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pcbm.editing.edit import HOLD_AT, NUMBER_OF, Edit, chosen_classes, concept_name, finite
+from pcbm.editing.edit import (
+    HOLD_AT,
+    SIGNS,
+    Edit,
+    chosen_classes,
+    concept_name,
+    finite,
+    merged_parts,
+    one_of,
+)
 from pcbm.editing.history import Step
-from pcbm.editing.steps import take_step
-from pcbm.errors import InputError, near
-from pcbm.files import read_json, to_json, write_text
-
-SCHEMA_VERSION = 1
-PLAN_KEYS = ("schema_version", "author", "reason", "date", "edits")
+from pcbm.editing.plan_file import plan_record, plan_text, read_plan
+from pcbm.editing.steps import FollowUps, take_step
+from pcbm.errors import InputError
+from pcbm.files import read_json, write_text
 
 
 @dataclass(frozen=True)
 class EditPlan:
-    """A list of edits, applied in order and all or nothing; every method returns a new plan.
+    """A list of edits and what follows them; every method returns a new plan.
 
+    Edits are applied in order and all or nothing. The plan holds everything that is applied; data
+    (for ``merge``, ``orthogonalise`` and ``refit``) is given when it is applied.
+
+    Attributes
+    ----------
+    edits : tuple of Edit
+    author, reason, date : str or None
+        Who wants the edits, why, and when; any text.
+    orthogonalise : bool
+        Clear the other concepts' scores of what they share with the removed concepts.
+    renormalise : bool
+        Rescale the other coefficients so that each changed row keeps its L1 norm.
+    refit : bool
+        Fit the other coefficients and the intercepts again.
+
+    Examples
+    --------
     >>> plan = EditPlan().zero("stripes", classes=["cat"]).scale("metal", 0.5)
     >>> [str(edit) for edit in plan.edits]
     ["zero 'stripes' for 'cat'", "scale 'metal' by 0.5"]
@@ -38,16 +62,15 @@ class EditPlan:
     author: str | None = None
     reason: str | None = None
     date: str | None = None
+    orthogonalise: bool = False
+    renormalise: bool = False
+    refit: bool = False
 
     def zero(
         self, concept: str, classes: str | Iterable[object] | None = None, *, at: str = "mean"
     ) -> EditPlan:
         """Remove a concept: hold it at its training mean, or (``at="boundary"``) at score 0."""
-        if at not in HOLD_AT:
-            raise InputError(
-                f"zero {concept!r}: a concept is held at 'mean' or 'boundary', "
-                f"not at {at!r}: choose one of the two"
-            )
+        one_of(at, HOLD_AT, f"zero {concept!r}: a concept is held at")
         return self._with(Edit("zero", concept_name(concept), None, chosen_classes(classes), at))
 
     def scale(
@@ -64,6 +87,45 @@ class EditPlan:
         number = finite(value, f"set {concept!r}")
         return self._with(Edit("set", concept_name(concept), number, chosen_classes(classes)))
 
+    def clamp(
+        self, concept: str, sign: str, classes: str | Iterable[object] | None = None
+    ) -> EditPlan:
+        """Keep a concept's coefficients on one side: ``"+"`` at 0 or more, ``"-"`` at 0 or less.
+
+        Those on the other side become 0. In a binary head ``"+"`` lets the concept argue for the
+        second class only. A refit of the same plan keeps the sign.
+        """
+        one_of(sign, SIGNS, f"clamp {concept!r}: the sign is")
+        chosen = chosen_classes(classes)
+        return self._with(Edit("clamp", concept_name(concept), classes=chosen, sign=sign))
+
+    def rename(self, concept: str, to: str) -> EditPlan:
+        """Call a concept ``to``, a name that no concept has, in bank, head and every output."""
+        return self._with(Edit("rename", concept_name(concept), to=concept_name(to)))
+
+    def merge(self, concepts: Iterable[str], into: str) -> EditPlan:
+        """Make one concept of several; see `pcbm.editing.structure.merge` for the definition.
+
+        Parameters
+        ----------
+        concepts : iterable of str
+            At least two.
+        into : str
+            The name of the merged concept: one of theirs, or one that no concept has.
+        """
+        return self._with(Edit("merge", concept_name(into), parts=merged_parts(concepts)))
+
+    def followed_by(
+        self,
+        *,
+        orthogonalise: bool | None = None,
+        renormalise: bool | None = None,
+        refit: bool | None = None,
+    ) -> EditPlan:
+        """Say what follows the edits, in this order; None leaves it as it was."""
+        given = {"orthogonalise": orthogonalise, "renormalise": renormalise, "refit": refit}
+        return replace(self, **{key: bool(v) for key, v in given.items() if v is not None})
+
     def signed(
         self, author: str | None = None, reason: str | None = None, date: str | None = None
     ) -> EditPlan:
@@ -75,7 +137,20 @@ class EditPlan:
             date=self.date if date is None else date,
         )
 
-    def apply(self, model: Any) -> Any:
+    @property
+    def needs_data(self) -> str | None:
+        """What of this plan needs training data (the first such word), or None."""
+        merges = any(edit.op == "merge" for edit in self.edits)
+        for word, wanted in (
+            ("merge", merges),
+            ("orthogonalise", self.orthogonalise),
+            ("refit", self.refit),
+        ):
+            if wanted:
+                return word
+        return None
+
+    def apply(self, model: Any, train: tuple[Any, ...] | None = None) -> Any:
         """Return an edited copy of ``model``; the model itself stays as it is.
 
         What deserves attention (a class edit that other rows undo, say) comes as a Python warning.
@@ -84,13 +159,15 @@ class EditPlan:
         ----------
         model : PostHocCBM or PostHocCBMRegressor
             Fitted.
+        train : (X, y) or (X, y, sample_weight), optional
+            Activations and labels, for the parts of a plan that need them.
 
         Raises
         ------
         InputError
             The plan does not fit the model; nothing was changed.
         """
-        edited, step = self.step(model)
+        edited, step = self.step(model, train=train)
         for text in step.warnings:
             warnings.warn(text, stacklevel=2)
         return edited
@@ -99,6 +176,7 @@ class EditPlan:
         self,
         model: Any,
         *,
+        train: tuple[Any, ...] | None = None,
         renormalise: bool = False,
         refit_on: tuple[Any, ...] | None = None,
         when: str | None = None,
@@ -109,10 +187,12 @@ class EditPlan:
         ----------
         model : PostHocCBM or PostHocCBMRegressor
             Fitted.
+        train : (X, y) or (X, y, sample_weight), optional
+            Activations and labels, for the parts of a plan that need them.
         renormalise : bool
-            Rescale the other coefficients so that each row keeps its L1 norm.
+            Short for ``followed_by(renormalise=True)``.
         refit_on : (X, y) or (X, y, sample_weight), optional
-            Fit the other coefficients and the intercepts again on these activations and labels.
+            Short for ``followed_by(refit=True)`` with this as ``train``.
         when : str, optional
             The time to record, ISO 8601; none is recorded without it.
 
@@ -121,28 +201,32 @@ class EditPlan:
         model, step
             Warnings are in the step, as text.
         """
-        return take_step(
-            model,
-            self.edits,
-            self.as_dict(),
-            renormalised=renormalise,
-            refit_on=refit_on,
-            when=when,
+        plan = self.followed_by(
+            renormalise=True if renormalise else None, refit=None if refit_on is None else True
         )
+        if train is not None and refit_on is not None:
+            raise InputError("train and refit_on were both given: they are the same, give one")
+        follow = FollowUps(plan.orthogonalise, plan.renormalise, plan.refit)
+        data = refit_on if train is None else train
+        if plan.needs_data is None and data is not None:
+            raise InputError(
+                "training data was given, but nothing in the plan needs it: add --refit, "
+                "--orthogonalise or a merge, or leave the data out"
+            )
+        if plan.needs_data is not None and data is None:
+            raise InputError(
+                f"the plan has {plan.needs_data}, which needs training data: give --train DATA, "
+                "or in Python train=(X, y)"
+            )
+        return take_step(model, plan.edits, plan.as_dict(), follow=follow, train=data, when=when)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON form of the plan."""
-        return {
-            "schema_version": SCHEMA_VERSION,
-            "author": self.author,
-            "reason": self.reason,
-            "date": self.date,
-            "edits": [edit.as_dict() for edit in self.edits],
-        }
+        return plan_record(self)
 
     def to_json(self) -> str:
-        """Return the plan as JSON text, the content of a plan file."""
-        return to_json(self.as_dict()) + "\n"
+        """Return the plan as JSON text, the content of a plan file: one edit a line."""
+        return plan_text(self.as_dict())
 
     def save(self, path: str | Path) -> None:
         """Write the plan file."""
@@ -151,32 +235,7 @@ class EditPlan:
     @classmethod
     def from_dict(cls, record: Any, *, source: str = "the plan") -> EditPlan:
         """Read the JSON form; every fault is one line that begins with ``source``."""
-        if not isinstance(record, Mapping):
-            raise InputError(
-                f"{source} is a JSON {_kind(record)}, expected an object with "
-                f"'schema_version' and 'edits': see docs/editing.md for the form"
-            )
-        _known_keys(record, PLAN_KEYS, source)
-        version = record.get("schema_version")
-        if version != SCHEMA_VERSION:
-            raise InputError(
-                f"{source} has schema_version {version!r}, expected {SCHEMA_VERSION}: "
-                "write the plan in that version, or use the pcbm that wrote it"
-            )
-        edits = record.get("edits")
-        if not isinstance(edits, list) or not edits:
-            raise InputError(
-                f"{source} holds no edits: give 'edits' as a list of at least one object, like "
-                '{"op": "zero", "concept": "stripes"}'
-            )
-        plan = cls(
-            author=_text(record, "author", source),
-            reason=_text(record, "reason", source),
-            date=_text(record, "date", source),
-        )
-        for number, edit in enumerate(edits, start=1):
-            plan = _read_edit(plan, edit, f"{source}, edit {number}")
-        return plan
+        return read_plan(cls(), record, source)
 
     @classmethod
     def from_json(cls, text: str, *, source: str = "the plan") -> EditPlan:
@@ -194,52 +253,3 @@ class EditPlan:
 
     def _with(self, edit: Edit) -> EditPlan:
         return replace(self, edits=(*self.edits, edit))
-
-
-def _read_edit(plan: EditPlan, record: Any, where: str) -> EditPlan:
-    """Add one edit's JSON form to a plan."""
-    if not isinstance(record, Mapping):
-        raise InputError(
-            f"{where} is a JSON {_kind(record)}, expected an object like "
-            '{"op": "zero", "concept": "stripes"}: correct it'
-        )
-    op = record.get("op")
-    if op not in NUMBER_OF:
-        raise InputError(
-            f"{where} has op {op!r}, expected 'zero', 'scale' or 'set': {near(str(op), NUMBER_OF)}"
-        )
-    key = NUMBER_OF[op]
-    allowed = ["op", "concept", "classes", "at" if key is None else key]
-    _known_keys(record, allowed, where)
-    if not isinstance(record.get("concept"), str):
-        raise InputError(f"{where} names no concept: give 'concept' as a string")
-    classes = record.get("classes")
-    if not (classes is None or isinstance(classes, str | list)):
-        raise InputError(f"{where} has classes {classes!r}: give a list of class names, or null")
-    try:
-        if op == "zero":
-            return plan.zero(record["concept"], classes, at=record.get("at", "mean"))
-        if key not in record:
-            raise InputError(f"{op} needs a number: give {key!r}")
-        change = plan.scale if op == "scale" else plan.set
-        return change(record["concept"], record[key], classes)
-    except InputError as error:
-        raise InputError(f"{where}: {error}") from None
-
-
-def _known_keys(record: Mapping[str, Any], allowed: Iterable[str], where: str) -> None:
-    for key in record:
-        if key not in allowed:
-            raise InputError(f"{where} has an unknown key {key!r}: {near(key, allowed)}")
-
-
-def _text(record: Mapping[str, Any], key: str, source: str) -> str | None:
-    value = record.get(key)
-    if value is not None and not isinstance(value, str):
-        raise InputError(f"{source} has {key} {value!r}: give a string, or leave it out")
-    return value
-
-
-def _kind(value: Any) -> str:
-    names = {list: "list", str: "string", bool: "boolean", int: "number", float: "number"}
-    return names.get(type(value), "null")

@@ -3,18 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from pcbm.editing.apply import Edited, apply_edits
+from pcbm.editing.clear import clear_removed
 from pcbm.editing.edit import Edit
 from pcbm.editing.follow import RefitSettings, check_labels, refit, renormalise
 from pcbm.editing.head import EditableModel, head_of
-from pcbm.editing.history import Step, with_arrays
+from pcbm.editing.history import Step
+from pcbm.editing.rebuild import check_can_mix, rebuilt
+from pcbm.editing.structure import score_moments
 from pcbm.errors import InputError
 from pcbm.heads import class_weighted
+from pcbm.model.snapshot import Snapshot
+
+
+@dataclass(frozen=True)
+class FollowUps:
+    """What follows the edits, in this order."""
+
+    orthogonalise: bool = False
+    renormalise: bool = False
+    refit: bool = False
+
+
+@dataclass(frozen=True)
+class TrainingRows:
+    """Activations (n, d) and labels to learn from, with weights (n,) or none."""
+
+    X: Any
+    y: np.ndarray
+    weight: np.ndarray | None
 
 
 def take_step(
@@ -22,8 +44,8 @@ def take_step(
     edits: Sequence[Edit],
     plan: Mapping[str, Any],
     *,
-    renormalised: bool = False,
-    refit_on: tuple[Any, ...] | None = None,
+    follow: FollowUps = FollowUps(),
+    train: tuple[Any, ...] | None = None,
     when: str | None = None,
 ) -> tuple[Any, Step]:
     """Return the edited copy of a model and the step that made it.
@@ -35,47 +57,61 @@ def take_step(
     edits : sequence of Edit
     plan : dict
         The JSON form of the plan that holds them, for the history.
-    renormalised : bool
-        Rescale the other coefficients, see `pcbm.editing.follow.renormalise`.
-    refit_on : (X, y) or (X, y, sample_weight), optional
-        Activations and labels to fit the other coefficients on again. Weights of the first fit
-        are not remembered: give them anew.
+    follow : FollowUps
+    train : (X, y) or (X, y, sample_weight), optional
+        Activations and labels for merges and follow-ups. Weights of the first fit are not
+        remembered: give them anew.
     when : str, optional
         The time to record.
+
+    Raises
+    ------
+    InputError
+        The plan does not fit the model or the data; nothing was changed.
     """
-    if renormalised and refit_on is not None:
+    if follow.renormalise and follow.refit:
         raise InputError("an edit is followed by --renormalise or by --refit: give one of the two")
     before = head_of(model)
-    edited = apply_edits(before, edits)
-    record = None
-    if renormalised:
+    rows = None if train is None else _training_rows(model, before.family, *train)
+    moments = None
+    if rows is not None and (follow.orthogonalise or any(edit.op == "merge" for edit in edits)):
+        check_can_mix(model)
+        by_class = before.family not in ("gaussian", "multilabel")
+        scores = model.transform(rows.X)
+        moments = score_moments(scores, rows.y, by_class=by_class, weight=rows.weight)
+    edited = apply_edits(before, edits, moments)
+    if follow.orthogonalise and moments is not None:
+        edited = clear_removed(edited, edits, moments)
+    if follow.renormalise:
         edited = renormalise(before, edited)
-    if refit_on is not None:
-        edited, record = _refit(model, edited, *refit_on)
-    if getattr(model, "residual_", None) is not None:
-        edited = _warn(
-            edited,
-            "the residual model was fitted before this edit and stays as it was: it reads the raw "
-            "activations and can restore what the edit removed",
-        )
-    if record is not None and any(edit.at == "boundary" for edit in edits):
-        edited = _warn(
-            edited,
-            "the refit chose the intercepts anew, so holding a concept at the "
-            "boundary or at the mean came to the same",
-        )
+    record = None
+    if follow.refit and rows is not None:
+        edited, record = _refit(rebuilt(model, edited), edited, rows)
+    edited = _warn(edited, *_cautions(model, edits, follow))
+    result = rebuilt(model, edited)
     step = Step(
         plan=plan,
         changes=edited.changes,
-        follow_up="renormalise" if renormalised else "refit" if record is not None else None,
+        follow_up="renormalise" if follow.renormalise else "refit" if follow.refit else None,
         refit=record,
+        structure=edited.structure,
         notes=edited.notes,
         warnings=edited.warnings,
         when=when,
     )
-    result = with_arrays(model, edited.head)
-    result.edits_ = [*history_of(model), step.as_dict()]
-    return result, step
+    return with_history(result, model, step), step
+
+
+def with_history(result: Any, before: Any, step: Step) -> Any:
+    """Give an edited model the history of the model before and one step more."""
+    past = history_of(before)
+    result.edits_ = [*past, step.as_dict()]
+    snapshots = dict(getattr(before, "snapshots_", None) or {})
+    if step.structure:
+        snapshots[len(past)] = Snapshot.between(before, result)
+    if snapshots:
+        result.snapshots_ = snapshots
+    return result
 
 
 def history_of(model: Any) -> list[dict[str, Any]]:
@@ -83,28 +119,43 @@ def history_of(model: Any) -> list[dict[str, Any]]:
     return list(getattr(model, "edits_", None) or [])
 
 
-def _refit(
-    model: Any, edited: Edited, X: Any, y: Any, sample_weight: Any = None
-) -> tuple[Edited, dict[str, Any]]:
+def _training_rows(model: Any, family: str, X: Any, y: Any, weight: Any = None) -> TrainingRows:
+    y = np.asarray(y)
+    if len(y) != len(X):
+        raise InputError(f"the training data has {len(X)} rows but {len(y)} labels")
+    if family not in ("gaussian", "multilabel"):
+        check_labels(y, model.head_.classes_)
+    given = None if weight is None else np.asarray(weight, dtype=np.float64)
+    return TrainingRows(X, y, class_weighted(getattr(model, "class_weight", None), y, given))
+
+
+def _refit(model: Any, edited: Edited, rows: TrainingRows) -> tuple[Edited, dict[str, Any]]:
+    """Refit the edited head on the scores of the model that was rebuilt with it."""
     if model.head_.path_.solver == "sgd":
         raise InputError(
             "the head was fitted by solver 'sgd', whose lam is for scores that are not "
             "standardised: fit with another solver, or edit without refit"
         )
-    y = np.asarray(y)
-    if len(y) != len(X):
-        raise InputError(f"the data to refit on has {len(X)} rows but {len(y)} labels")
-    if edited.head.family not in ("gaussian", "multilabel"):
-        check_labels(y, model.head_.classes_)
-    weight = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-    Z = (model.transform(X) - edited.head.mean) / edited.head.scale
-    return refit(
-        edited,
-        np.asarray(Z, dtype=np.float64),
-        y,
-        RefitSettings(model.head_.lam_, model.l1_ratio, model.tol, model.nonnegative),
-        class_weighted(getattr(model, "class_weight", None), y, weight),
+    Z = (model.transform(rows.X) - model.mean_) / model.scale_
+    settings = RefitSettings(
+        model.head_.lam_, model.l1_ratio, model.tol, model.nonnegative
     )
+    return refit(edited, np.asarray(Z, dtype=np.float64), rows.y, settings, rows.weight)
+
+
+def _cautions(model: Any, edits: Sequence[Edit], follow: FollowUps) -> list[str]:
+    texts = []
+    if getattr(model, "residual_", None) is not None:
+        texts.append(
+            "the residual model was fitted before this edit and stays as it was: it reads the raw "
+            "activations and can restore what the edit removed"
+        )
+    if follow.refit and any(edit.at == "boundary" for edit in edits):
+        texts.append(
+            "the refit chose the intercepts anew, so holding a concept at the "
+            "boundary or at the mean came to the same"
+        )
+    return texts
 
 
 def _warn(edited: Edited, *texts: str) -> Edited:

@@ -52,7 +52,7 @@ class ConceptModel(TransformerMixin):
                 f"projection={self.projection!r} was given without a bank: give a bank, or leave "
                 "the projection out"
             )
-        for name in ("edits_", "measured_"):
+        for name in ("edits_", "snapshots_", "measured_"):
             self.__dict__.pop(name, None)
 
     def _fit_projection(self, X: np.ndarray, weight: Any) -> np.ndarray:
@@ -243,6 +243,41 @@ class ConceptModel(TransformerMixin):
         model.head_ = head
         return model
 
+    def with_concepts(
+        self,
+        names: list[str],
+        *,
+        bank: ConceptBank | None,
+        projection: Projection | None,
+        coef: np.ndarray,
+        intercept: np.ndarray,
+        mean: np.ndarray,
+        scale: np.ndarray,
+        path: Any,
+    ) -> Self:
+        """Return a copy of this fitted model with other concepts; this one stays as it is.
+
+        Parameters
+        ----------
+        names : list of str, length K
+        bank, projection
+            As in a fitted model; both may be None.
+        coef : ndarray, shape (C, K) or (1, K)
+        intercept : ndarray, shape (C,) or (1,)
+        mean, scale : ndarray, shape (K,)
+            What the scores are standardised with.
+        path : pcbm.heads.Path
+            Its coefficients have K columns.
+        """
+        check_is_fitted(self)
+        model, head = copy.copy(self), copy.copy(self.head_)
+        head.coef_, head.intercept_ = np.array(coef, float), np.array(intercept, float)
+        head.mean_, head.scale_ = np.array(mean, float), np.array(scale, float)
+        head.nec_, head.path_, head.n_features_in_ = nec(head.coef_), path, len(names)
+        model.head_, model.bank, model.projection_ = head, bank, projection
+        model.concept_names_ = list(names)
+        return model
+
     def with_residual(self, residual: Residual | None) -> Self:
         """Return a copy with another residual, or with none; this model stays as it is."""
         check_is_fitted(self)
@@ -300,10 +335,17 @@ class ConceptModel(TransformerMixin):
         erased = scores if kind == "erase" else scores[:, columns] if columns else None
         return self.with_residual(self._residual_on(X, y, scores, kind, erased, sample_weight))
 
-    def edit(self, plan: Any) -> Self:
-        """Return an edited copy; ``plan`` is a `pcbm.EditPlan`."""
+    def edit(self, plan: Any, train: tuple[Any, ...] | None = None) -> Self:
+        """Return an edited copy.
+
+        Parameters
+        ----------
+        plan : pcbm.EditPlan
+        train : (X, y) or (X, y, sample_weight), optional
+            Training data, for the parts of a plan that need them.
+        """
         check_is_fitted(self)
-        return plan.apply(self)
+        return plan.apply(self, train)
 
     def save(self, folder: str | Path, *, force: bool = False) -> None:
         """Write this model as a RUN folder; what was not measured is null in its metrics."""

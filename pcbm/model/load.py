@@ -14,7 +14,8 @@ from pcbm.files import load_tensors, read_json
 from pcbm.heads import Path as LambdaPath
 from pcbm.heads import SparseLinearHead, SparseLinearRegressor
 from pcbm.model.cbm import PostHocCBM, PostHocCBMRegressor
-from pcbm.model.run import BANK, CONFIG, EDITS, METRICS, MODEL, SCHEMA, Run
+from pcbm.model.run import BANK, BEFORE, CONFIG, EDITS, METRICS, MODEL, SCHEMA, Run
+from pcbm.model.snapshot import unpacked
 from pcbm.projection import Projection
 from pcbm.residual import load_residual
 
@@ -50,19 +51,22 @@ def load_run(folder: str | Path) -> Run:
         )
     bank = ConceptBank.load(folder / BANK) if (folder / BANK).is_file() else None
     try:
-        model = _restore(tensors, metadata, bank)
+        model = restore_model(tensors, metadata, bank)
     except KeyError as error:
         raise InputError(f"{folder / MODEL} lacks {error}: the run is damaged, fit again") from None
     edits, metrics = read_json(folder / EDITS), read_json(folder / METRICS)
     if edits:
         model.edits_ = edits
+    if (folder / BEFORE).is_file():
+        model.snapshots_ = unpacked(*load_tensors(folder / BEFORE))
     model.measured_ = {"config": config, "metrics": metrics, "edits": len(edits)}
     return Run(model, config, metrics, edits)
 
 
-def _restore(
+def restore_model(
     tensors: dict[str, np.ndarray], metadata: dict[str, Any], bank: ConceptBank | None
 ) -> PostHocCBM | PostHocCBMRegressor:
+    """Return the model that `pcbm.model.run.model_state` described; KeyError where a part lacks."""
     params = dict(metadata["params"])
     if isinstance(params.get("class_weight"), dict):
         pairs = params["class_weight"]

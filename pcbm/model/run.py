@@ -18,6 +18,7 @@ from pcbm.heads import Path as LambdaPath
 from pcbm.heads import SparseLinearHead
 from pcbm.model.card import model_card
 from pcbm.model.settings import solver_record
+from pcbm.model.snapshot import packed
 
 SCHEMA = 1
 CONFIG, MODEL, BANK, METRICS = (
@@ -27,6 +28,7 @@ CONFIG, MODEL, BANK, METRICS = (
     "metrics.json",
 )
 WEIGHTS, EDITS, CARD = "weights.csv", "edits.json", "README.md"
+BEFORE = "edits.safetensors"  # only where an edit changed more than coefficients
 FIGURES = ("accuracy", "r2", "rmse")
 PACKAGES = ("numpy", "scipy", "scikit-learn", "numba", "torch", "open_clip_torch")
 
@@ -178,6 +180,9 @@ def save_run(
         save_tensors(draft / MODEL, tensors, metadata)
         if run.model.bank is not None:
             run.model.bank.save(draft / BANK)
+        snapshots = getattr(run.model, "snapshots_", None)
+        if snapshots:
+            save_tensors(draft / BEFORE, *packed(snapshots))
 
 
 def weights_csv(model: Any) -> str:
