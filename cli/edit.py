@@ -9,13 +9,25 @@ from typing import Annotated, Any
 import typer
 
 from pcbm.cli.evaluate import RunArgument
-from pcbm.cli.inputs import activations_like, fitted_rows_warning, read, split_part
+from pcbm.cli.inputs import (
+    activations_like,
+    fitted_rows_warning,
+    read,
+    split_part,
+    training_rows,
+)
 from pcbm.cli.options import BackboneChoice, Common
 from pcbm.cli.output import Block, Line, Result, Table, warning_lines
+from pcbm.cli.plans import Wanted, edit_plan
 from pcbm.cli.views import evaluation_blocks
 from pcbm.errors import InputError
 
 SHOWN_CHANGES = 20
+CONCEPTS = "Concepts themselves"
+AFTER = "After the edits"
+RECORD = "Record"
+FOLLOW_UPS = ("orthogonalise", "renormalise", "refit")
+SHOWN_SHARED = 8
 
 
 def edit(
@@ -34,6 +46,36 @@ def edit(
         list[str] | None,
         typer.Option("--set", metavar="CONCEPT=W", help="Set its coefficients to W."),
     ] = None,
+    clamp: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--clamp", metavar="CONCEPT=SIGN", help="Keep its coefficients >= 0 (+) or <= 0 (-)."
+        ),
+    ] = None,
+    rename: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--rename", metavar="OLD=NEW", help="Rename a concept.", rich_help_panel=CONCEPTS
+        ),
+    ] = None,
+    merge: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--merge",
+            metavar="CONCEPT",
+            help="Merge these concepts; repeat it, with --into and --train.",
+            rich_help_panel=CONCEPTS,
+        ),
+    ] = None,
+    into: Annotated[
+        str | None,
+        typer.Option(
+            "--into",
+            metavar="NAME",
+            help="The merged concept's name, new or one of theirs.",
+            rich_help_panel=CONCEPTS,
+        ),
+    ] = None,
     plan: Annotated[
         Path | None, typer.Option("--plan", metavar="PLAN.json", help="Edits from a file.")
     ] = None,
@@ -45,63 +87,163 @@ def edit(
         str,
         typer.Option("--at", help="Where --zero holds a concept: mean, or boundary (score 0)."),
     ] = "mean",
+    orthogonalise: Annotated[
+        bool,
+        typer.Option(
+            "--orthogonalise",
+            help="Clear the other scores of what they share with zeroed concepts.",
+            rich_help_panel=AFTER,
+        ),
+    ] = False,
     renormalise: Annotated[
-        bool, typer.Option("--renormalise", help="Rescale the others to the same L1 norm.")
+        bool,
+        typer.Option(
+            "--renormalise",
+            help="Rescale the others to the same L1 norm.",
+            rich_help_panel=AFTER,
+        ),
     ] = False,
     refit: Annotated[
-        bool, typer.Option("--refit", help="Fit the other coefficients again on --train.")
+        bool,
+        typer.Option(
+            "--refit", help="Fit the other coefficients again on --train.", rich_help_panel=AFTER
+        ),
     ] = False,
     train: Annotated[
-        str | None, typer.Option("--train", metavar="DATA", help="Training data for --refit.")
+        str | None,
+        typer.Option(
+            "--train",
+            metavar="DATA",
+            help="Training data for --merge, --orthogonalise and --refit.",
+            rich_help_panel=AFTER,
+        ),
+    ] = None,
+    undo: Annotated[
+        int | None,
+        typer.Option(
+            "--undo", metavar="[N]", help="Take the last N edits of RUN back; alone, the last."
+        ),
     ] = None,
     judge: Annotated[
         str | None, typer.Option("--eval", metavar="DATA", help="Compare before and after on this.")
     ] = None,
-    author: Annotated[str | None, typer.Option("--author", help="Who edits; recorded.")] = None,
-    reason: Annotated[str | None, typer.Option("--reason", help="Why; recorded.")] = None,
-    date: Annotated[str | None, typer.Option("--date", help="When; recorded.")] = None,
+    author: Annotated[
+        str | None, typer.Option("--author", help="Who edits.", rich_help_panel=RECORD)
+    ] = None,
+    reason: Annotated[str | None, typer.Option("--reason", help="Why.", rich_help_panel=RECORD)] = (
+        None
+    ),
+    date: Annotated[str | None, typer.Option("--date", help="When.", rich_help_panel=RECORD)] = (
+        None
+    ),
+    save_plan: Annotated[
+        Path | None,
+        typer.Option(
+            "--save-plan",
+            metavar="PLAN.json",
+            help="Write the plan, for --plan on another run.",
+            rich_help_panel=RECORD,
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing RUN2.")] = False,
 ) -> Result:
-    """Zero, scale or set concepts of RUN, and measure the effect.
+    """Change concepts of RUN, and measure the effect.
 
-    The edited run is written to RUN2 with the whole history of edits.
+    The edited run is written to RUN2 with the whole history of edits; --undo takes them back.
     """
-    from pcbm.editing import edited_run, evaluate_edit
     from pcbm.files import refuse_existing
-    from pcbm.model import load_run, save_run
-    from pcbm.model.pipeline import labels_for
+    from pcbm.model import load_run
     from pcbm.model.run import CONFIG
 
-    if refit != (train is not None):
-        raise InputError("--refit and --train DATA belong together: give both or neither")
-    wanted = edit_plan(zero or [], scale or [], set_to or [], plan, classes or [], at)
-    wanted = wanted.signed(author, reason, date)
+    wanted = Wanted(
+        zero=zero or (),
+        scale=scale or (),
+        set_to=set_to or (),
+        clamp=clamp or (),
+        rename=rename or (),
+        merge=merge or (),
+        into=into,
+        classes=classes or (),
+        at=at,
+        orthogonalise=orthogonalise,
+        renormalise=renormalise,
+        refit=refit,
+    )
+    if undo is not None:
+        further = {"--plan": plan, "--train": train, "--eval": judge, "--save-plan": save_plan}
+        further |= {f"--{k}": v for k, v in wanted.follow_ups().items()}
+        beside = [*wanted.given(), *(option for option, value in further.items() if value)]
+        if beside:
+            raise InputError(f"--undo was given beside {', '.join(beside)}: run pcbm edit twice")
+        refuse_existing(out, force=force, mark=CONFIG)
+        return _undone(load_run(run), run, undo, out, force=force)
+    told = edit_plan(wanted, plan).signed(author, reason, date)
+    check_train(told, train)
     refuse_existing(out, force=force, mark=CONFIG)
+    if save_plan is not None:
+        refuse_existing(save_plan, force=force)
+    result = _edited(common, choice, run, told, train, judge, out, force=force)
+    if save_plan is not None:
+        told.save(save_plan)
+    return result
+
+
+def check_train(plan: Any, train: str | None) -> None:
+    """Refuse training data that nothing needs, and its absence where something does."""
+    if train is not None and plan.needs_data is None:
+        raise InputError(
+            "--train was given, but nothing needs it: add --refit, --orthogonalise or --merge, or "
+            "leave it out"
+        )
+    if train is None and plan.refit:
+        raise InputError("--refit and --train DATA belong together: give both or neither")
+    if train is None and plan.needs_data is not None:
+        raise InputError(
+            f"{plan.needs_data} needs training data: add --train DATA, best the data of the fit"
+        )
+
+
+def _edited(
+    common: Common,
+    choice: BackboneChoice,
+    run: Path,
+    plan: Any,
+    train: str | None,
+    judge: str | None,
+    out: Path,
+    *,
+    force: bool,
+) -> Result:
+    """Apply a plan to RUN, measure it where asked, and write RUN2."""
+    from pcbm.editing import edited_run, evaluate_edit
+    from pcbm.model import load_run, save_run
+    from pcbm.model.pipeline import labels_for
+
     before = load_run(run)
-    warnings: list[str] = []
-
-    def labelled(path: str, *, default_test: bool) -> tuple[Any, Any]:
-        given = read(path, common)
-        if default_test:
-            warnings.extend(fitted_rows_warning(before, given))
-        acts = activations_like(before, run, given, choice, common)
-        rows, _ = split_part(acts, None, default_test=default_test)
-        if not default_test and acts.split is not None:
-            rows = rows[acts.split != "test"]
-        acts = acts.take(rows)
-        return acts, labels_for(before.model, acts)
-
-    refit_on = None
+    learnt, notes, warnings = None, [], []
     if train is not None:
-        acts, y = labelled(train, default_test=False)
-        refit_on = (acts.X, y)
-    model, step = wanted.step(before.model, renormalise=renormalise, refit_on=refit_on)
+        given = read(train, common)
+        acts = activations_like(before, run, given, choice, common)
+        rows, note = training_rows(before, given, acts)
+        notes += [note] if note else []
+        acts = acts.take(rows)
+        learnt = (acts.X, labels_for(before.model, acts))
+    model, step = plan.step(before.model, train=learnt)
     evaluation = None
     if judge is not None:
-        acts, y = labelled(judge, default_test=True)
+        given = read(judge, common)
+        warnings += fitted_rows_warning(before, given)
+        acts = activations_like(before, run, given, choice, common)
+        acts = acts.take(split_part(acts, None, default_test=True)[0])
+        y = labels_for(before.model, acts)
         evaluation = evaluate_edit(before.model, model, acts.X, y, acts.group)
         evaluation["data"] = judge
-        step = replace(step, evaluation=evaluation, warnings=(*step.warnings, *warnings))
+    step = replace(
+        step,
+        evaluation=evaluation,
+        notes=(*step.notes, *notes),
+        warnings=(*step.warnings, *warnings),
+    )
     after = edited_run(before, model, step)
     save_run(after, out, force=force)
     document = {
@@ -109,93 +251,46 @@ def edit(
         "edits": after.edits,
         "evaluation": evaluation,
         "changes": [change.as_dict() for change in step.changes],
+        "structure": [dict(record) for record in step.structure],
         "notes": list(step.notes),
         "warnings": list(step.warnings),
     }
-    return Result(document, lambda: _view(document, wanted))
+    return Result(document, lambda: _view(document, plan))
 
 
-def edit_plan(
-    zero: list[str],
-    scale: list[str],
-    set_to: list[str],
-    plan: Path | None,
-    classes: list[str],
-    at: str,
-) -> Any:
-    """Return the plan the options describe; ``--class`` holds for every one of them.
+def _undone(before: Any, run: Path, count: int, out: Path, *, force: bool) -> Result:
+    """Take the last edits of a run back, and write what is left as RUN2."""
+    from pcbm.editing import undone_run
+    from pcbm.model import save_run
 
-    Raises
-    ------
-    InputError
-        No edit, a plan beside other edits, one concept edited twice, no number after ``=``.
-    """
-    from pcbm.editing import EditPlan
+    after = undone_run(before, count)
+    save_run(after, out, force=force)
+    taken = before.edits[len(before.edits) - count :]
+    document = {"run": out, "edits": after.edits, "undone": taken, "evaluation": None}
 
-    if plan is not None:
-        if zero or scale or set_to or classes:
-            raise InputError(
-                "--plan was given beside --zero, --scale, --set or --class: "
-                "put all edits into the plan, or run pcbm edit twice"
-            )
-        return EditPlan.load(plan)
-    if at != "mean" and not zero:
-        raise InputError(
-            f"--at {at} was given without --zero: it says where --zero holds a concept"
-        )
-    names = classes or None
-    result = EditPlan()
-    for concept in zero:
-        result = result.zero(concept, names, at=at)
-    for text in scale:
-        concept, number = name_and_number(text, "--scale")
-        result = result.scale(concept, number, names)
-    for text in set_to:
-        concept, number = name_and_number(text, "--set")
-        result = result.set(concept, number, names)
-    if not result.edits:
-        raise InputError("no edit was given: add --zero, --scale, --set or --plan")
-    concepts = [item.concept for item in result.edits]
-    twice = [concept for concept in concepts if concepts.count(concept) > 1]
-    if twice:
-        raise InputError(
-            f"the concept {twice[0]!r} is edited twice in one command: "
-            "put edits whose order matters into a plan, see --plan"
-        )
-    return result
+    def view() -> list[Block]:
+        left = len(after.edits)
+        state = "as it was fitted" if left == 0 else f"with {left} edit{'' if left == 1 else 's'}"
+        plural = "edit" if count == 1 else "edits"
+        return [Line(f"{out}: {count} {plural} of {run} taken back; the model is {state}")]
 
-
-def name_and_number(text: str, option: str) -> tuple[str, float]:
-    """Split ``NAME=0.5`` at the last ``=``.
-
-    >>> name_and_number("a=b=0.5", "--scale")
-    ('a=b', 0.5)
-    """
-    name, equals, number = text.rpartition("=")
-    try:
-        value = float(number)
-    except ValueError:
-        value = None
-    if not equals or not name or value is None:
-        raise InputError(f"{option} was given as {text!r}: write CONCEPT=NUMBER, like stripes=0.5")
-    return name, value
+    return Result(document, view)
 
 
 def _view(document: dict[str, Any], plan: Any) -> list[Block]:
     blocks = warning_lines(document["warnings"])
     blocks += [Line(note) for note in document["notes"]]
-    done = "; ".join(str(item) for item in plan.edits)
-    rows = [
-        (change["class"], change["concept"], change["coef"]["before"], change["coef"]["after"])
-        for change in document["changes"]
-        if change["coef"] is not None and change["coef"]["before"] != change["coef"]["after"]
-    ]
+    follow = [word for word in FOLLOW_UPS if getattr(plan, word)]
+    done = "; ".join([*(str(item) for item in plan.edits), *follow])
+    rows = _net_changes(document["changes"])
     rows.sort(key=lambda row: -abs(row[3] - row[2]))
     changed = f"{len(rows)} coefficient{'' if len(rows) == 1 else 's'} changed"
     blocks.append(Line(f"{document['run']}: {done} ({changed})"))
-    blocks.append(Table(("for", "concept", "coef before", "after"), rows[:SHOWN_CHANGES]))
+    if rows:
+        blocks.append(Table(("for", "concept", "coef before", "after"), rows[:SHOWN_CHANGES]))
     if len(rows) > SHOWN_CHANGES:
         blocks.append(Line(f"{len(rows) - SHOWN_CHANGES} more in {document['run']}/edits.json"))
+    blocks += [Line(text) for text in map(_structure, document["structure"]) if text]
     if document["evaluation"] is not None:
         sides = {side: document["evaluation"][side] for side in ("before", "after")}
         blocks += evaluation_blocks(sides)
@@ -208,3 +303,29 @@ def _changed(changed: dict[str, Any]) -> str:
     if changed["repaired"] is None:
         return text
     return f"{text}: {changed['repaired']:,} repaired, {changed['broken']:,} broken"
+
+
+def _net_changes(changes: list[dict[str, Any]]) -> list[tuple[str, str, float, float]]:
+    """Return each coefficient that moved, from its first value to its last."""
+    moved: dict[tuple[str, str], list[float]] = {}
+    for change in changes:
+        if change["coef"] is not None:
+            pair = change["coef"]["before"], change["coef"]["after"]
+            moved.setdefault((change["class"], change["concept"]), [pair[0], pair[1]])[1] = pair[1]
+    return [(*place, old, new) for place, (old, new) in moved.items() if old != new]
+
+
+def _structure(record: dict[str, Any]) -> str | None:
+    """Say what an operation did to the scores; a new name says enough by itself."""
+    if record["op"] == "merge":
+        parts = ", ".join(f"{name} {r:.2f}" for name, r in record["correlation"].items())
+        return (
+            f"{record['into']}: keeps {record['kept']:.0%} of what its parts said; correlation of "
+            f"each part with it: {parts}"
+        )
+    if record["op"] == "orthogonalise":
+        most = sorted(record["shared"].items(), key=lambda item: -item[1])[:SHOWN_SHARED]
+        parts = ", ".join(f"{name} {share:.0%}" for name, share in most)
+        against = ", ".join(record["against"])
+        return f"variance within the classes that went with {against}: {parts}"
+    return None

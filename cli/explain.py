@@ -8,6 +8,7 @@ import typer
 
 from pcbm.cli.evaluate import DataArgument, RunArgument, SplitOption
 from pcbm.cli.inputs import activations_like, read, split_part
+from pcbm.cli.interventions import InterveneOption, held_scores, intervention_lines, told
 from pcbm.cli.options import BackboneChoice, Common
 from pcbm.cli.output import Block, Line, Result, Table
 from pcbm.errors import InputError, near
@@ -28,20 +29,30 @@ def explain(
         int | None, typer.Option("--top", min=1, help="At most this many concepts a sample.")
     ] = None,
     split: SplitOption = None,
+    held: InterveneOption = None,
 ) -> Result:
     """Show the concepts that moved each decision, largest first."""
     from pcbm.explain import explain_samples
     from pcbm.model import load_run
 
     loaded = load_run(run)
+    values = held_scores(held or [])
     rows = read(data, common)
     if id:  # a few rows are quicker embedded than looked up among all
         acts = activations_like(loaded, run, rows.take(_positions(rows, id)), choice, common)
     else:
         acts = activations_like(loaded, run, rows, choice, common)
         acts = acts.take(split_part(acts, split, default_test=False)[0])
-    samples = explain_samples(loaded.model, acts.X, acts.ids.tolist(), top=top)
-    return Result({"samples": samples}, lambda: _view(samples))
+    samples = explain_samples(
+        loaded.model, acts.X, acts.ids.tolist(), top=top, interventions=values or None
+    )
+    document: dict[str, Any] = {"samples": samples}
+    if values:
+        changed = sum(sample["before"]["label"] != sample["label"] for sample in samples)
+        document["intervention"] = told(loaded.model, values, changed, len(samples))
+    return Result(
+        document, lambda: [*intervention_lines(document.get("intervention")), *_view(samples)]
+    )
 
 
 def _positions(rows: Any, ids: list[str]) -> list[int]:
@@ -80,6 +91,8 @@ def _sample(sample: dict[str, Any]) -> list[Block]:
     if sample["residual"] is not None:
         rows.append(("(residual)", sample["residual"], *nothing))
     toward = "" if sample["toward"] is None else f"; positive argues for {sample['toward']}"
+    if "before" in sample and sample["before"]["label"] != label:
+        proba += f", before {sample['before']['label']}"
     return [
         Line(f"{sample['id']}: {name}{proba}{against}, margin {sample['margin']:+.3f}{toward}"),
         Table(("concept", "contribution", "= coef", "x standardised", "(score)"), rows),

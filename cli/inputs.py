@@ -157,6 +157,36 @@ def fitted_rows_warning(run: Any, data: Dataset) -> list[str]:
     ]
 
 
+def training_rows(run: Any, data: Dataset, acts: ActivationSet) -> tuple[np.ndarray, str | None]:
+    """Return the rows of DATA that a run may learn from again, and a note where that is a choice.
+
+    Rows marked as test are left out. In the data of the fit, without marks, so are the rows that
+    the fit drew for its test: the same ones, drawn again.
+    """
+    import numpy as np
+
+    from pcbm.activations import resolve_task, split_rows
+
+    every = np.arange(len(acts))
+    if marks_test(acts) and acts.split is not None:
+        return np.flatnonzero(acts.split != "test"), None
+    recorded, settings = run.config["data"] or {}, run.config["settings"]
+    share = recorded.get("test_size")
+    if share is None or recorded.get("content") != data.content_hash():
+        return every, None
+    labels = resolve_task(acts.y, settings.get("task", "auto"), label_names=acts.label_names)
+    rows, held_out = split_rows(labels, None, share, settings.get("seed", 0))
+    if len(rows) != run.metrics["n_train"]:
+        raise InputError(
+            f"{data.source} is the data of the fit, but the {run.metrics['n_train']} rows it was "
+            f"fitted on cannot be drawn again (now {len(rows)}): mark test rows in a split column"
+        )
+    return rows, (
+        f"{data.source} is the data of the fit: the {len(rows):,} rows it was fitted on are used, "
+        f"not the {len(held_out):,} it was tested on"
+    )
+
+
 def activations_like(
     run: Any, run_folder: Path, data: Dataset, choice: BackboneChoice, common: Common
 ) -> ActivationSet:

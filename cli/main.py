@@ -14,6 +14,7 @@ from pcbm._version import __version__
 from pcbm.cli import bank, demo, edit, embed, env, errors, evaluate, explain, fit, predict, report
 from pcbm.cli.options import command
 from pcbm.cli.output import Result, on_terminal
+from pcbm.cli.plans import with_undo_count
 from pcbm.errors import InputError, near
 
 
@@ -103,7 +104,7 @@ def _sentence(doc: str | None) -> str:
 
 def run(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; see `pcbm.cli.errors` for the codes."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    arguments = with_undo_count(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
     try:
         app = typer.main.get_command(build(rich=on_terminal(sys.stdout)))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pcbm.concepts import ConceptBank
     from pcbm.editing import EditPlan
     from pcbm.heads import SparseLinearHead, SparseLinearRegressor
-    from pcbm.model import PostHocCBM, PostHocCBMRegressor, load
+    from pcbm.model import PostHocCBM, PostHocCBMRegressor, intervene, load
     from pcbm.report import show
 
 _WHERE = {
@@ -28,6 +28,7 @@ _WHERE = {
     "SparseLinearHead": "pcbm.heads",
     "SparseLinearRegressor": "pcbm.heads",
     "extract": "pcbm.activations",
+    "intervene": "pcbm.model",
     "load": "pcbm.model",
     "load_backbone": "pcbm.backbones",
     "read_data": "pcbm.activations",
@@ -57,6 +58,7 @@ __all__ = [
     "SparseLinearRegressor",
     "__version__",
     "extract",
+    "intervene",
     "load",
     "load_backbone",
     "read_data",

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from pcbm.errors import InputError
 from pcbm.model.contributions import Contributions
+from pcbm.model.intervene import Intervention, intervene
 
 BLOCK_ROWS = 1024  # each takes several arrays of rows x concepts
 
 
 def explain_samples(
-    model: Any, X: Any, ids: Sequence[Any] | None = None, *, top: int | None = None
+    model: Any,
+    X: Any,
+    ids: Sequence[Any] | None = None,
+    *,
+    top: int | None = None,
+    interventions: Mapping[str, float] | None = None,
 ) -> list[dict[str, Any]]:
     """Explain each row's decision by named concepts.
 
@@ -28,11 +34,15 @@ def explain_samples(
         Default: the row numbers.
     top : int, optional
         Keep this many concepts a sample; the others are summed up in ``other``.
+    interventions : dict of str to float, optional
+        Explain the decision with these concepts' raw scores held at these values, see
+        `pcbm.model.intervene`.
 
     Returns
     -------
     list of dict
-        See `sample_records`.
+        See `sample_records`. With interventions each record has ``before`` too: ``label`` and
+        ``proba`` as they are without them.
     """
     if top is not None and top < 1:
         raise InputError(f"top is {top}: give the number of concepts to list, at least 1")
@@ -44,19 +54,37 @@ def explain_samples(
     records = []
     for start in range(0, n, BLOCK_ROWS):
         block = X[start : start + BLOCK_ROWS]
-        records += sample_records(
+        held = intervene(model, block, interventions) if interventions else None
+        proba = None if classes is None or held else model.predict_proba(block)
+        found = sample_records(
             names[start : start + BLOCK_ROWS],
-            model.explain(block),
-            scores=model.transform(block),
-            predicted=model.predict(block),
-            proba=None if classes is None else model.predict_proba(block),
+            held.contributions if held else model.explain(block),
+            scores=held.scores if held else model.transform(block),
+            predicted=held.predicted_after if held else model.predict(block),
+            proba=held.proba_after if held else proba,
             concept_names=list(model.concept_names_),
             classes=None if classes is None else [str(name) for name in classes],
             family=model.head_.family_,
             has_residual=model.residual_ is not None,
             top=top,
         )
+        if held:
+            _add_before(found, held, classes, model.head_.family_)
+        records += found
     return records
+
+
+def _add_before(
+    records: list[dict[str, Any]], held: Intervention, classes: Any, family: str
+) -> None:
+    """Add to each record what the model says without the intervention."""
+    names = None if classes is None else [str(name) for name in classes]
+    for i, record in enumerate(records):
+        row = None if held.proba_before is None else map(float, held.proba_before[i])
+        record["before"] = {
+            "label": _label(held.predicted_before[i], names, family),
+            "proba": None if row is None or names is None else dict(zip(names, row, strict=True)),
+        }
 
 
 def sample_records(

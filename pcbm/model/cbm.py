@@ -189,7 +189,10 @@ class PostHocCBM(ConceptModel, ClassifierMixin, BaseEstimator):
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the predicted classes, shape (n,), or (n, C) of 0/1 for multilabel."""
-        logits = self._logits(X)
+        return self.decide(self._logits(X))
+
+    def decide(self, logits: np.ndarray) -> np.ndarray:
+        """Return the predictions that logits (n, C), or (n, 1) for two classes, stand for."""
         if self.head_.family_ == "multilabel":
             return (logits > 0).astype(int)
         if self.head_.family_ == "binomial":
@@ -294,5 +297,8 @@ class PostHocCBMRegressor(ConceptModel, RegressorMixin, BaseEstimator):
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the predicted numbers, shape (n,) or (n, C)."""
-        logits = self._logits(X)
+        return self.decide(self._logits(X))
+
+    def decide(self, logits: np.ndarray) -> np.ndarray:
+        """Return the predictions that linear predictors (n, C) stand for."""
         return logits[:, 0] if self._single_target else logits

@@ -9,6 +9,7 @@ from pcbm.editing import EditPlan, Step, evaluations, read_history
 from pcbm.report.figures import count, decimal, percent, points, signed, significant
 
 CHANGES_AT_ONCE = 40
+SHARED_AT_ONCE = 8
 FOLLOW_UPS = {
     "renormalise": "The other coefficients of each changed row were rescaled to keep its L1 norm.",
     "refit": "The other coefficients and the intercepts were fitted again.",
@@ -22,7 +23,7 @@ def edit_steps(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def _step(number: int, step: Step) -> dict[str, Any]:
     plan = EditPlan.from_dict(step.plan)
-    asked = [c for c in step.changes if c.op not in FOLLOW_UPS]
+    asked = [c for c in step.changes if c.op not in (*FOLLOW_UPS, "orthogonalise")]
     followed = [c for c in step.changes if c.op in FOLLOW_UPS]
     changes = [
         {
@@ -50,6 +51,7 @@ def _step(number: int, step: Step) -> dict[str, Any]:
         "more": len(changes) - CHANGES_AT_ONCE if len(changes) > CHANGES_AT_ONCE else 0,
         "unmoved": len(asked) - len(changes),
         "moved": any(change["intercept"] for change in changes),
+        "structure": [text for text in map(_structure, step.structure) if text],
         "follow_up": FOLLOW_UPS.get(step.follow_up or ""),
         "followed": sum(c.concept is not None for c in followed),
         "refit": _refit(step.refit),
@@ -58,6 +60,24 @@ def _step(number: int, step: Step) -> dict[str, Any]:
         "evaluations": [_evaluation(record) for record in evaluations(step.evaluation)],
         "reliance": _reliance(step.evaluation),
     }
+
+
+def _structure(record: Mapping[str, Any]) -> str | None:
+    """Say what an operation did to the concepts; a new name says enough in the plan itself."""
+    if record["op"] == "merge":
+        parts = ", ".join(f"{name} {decimal(r, 2)}" for name, r in record["correlation"].items())
+        return (
+            f"“{record['into']}” keeps {percent(record['kept'])} of the variance that its parts "
+            f"gave the logits; correlation of each part with it: {parts}."
+        )
+    if record["op"] == "orthogonalise":
+        most = sorted(record["shared"].items(), key=lambda item: -item[1])[:SHARED_AT_ONCE]
+        parts = ", ".join(f"{name} {percent(share)}" for name, share in most)
+        return (
+            "The other scores were cleared of what went within the classes with "
+            f"{', '.join(record['against'])}; the share of their variance that this was: {parts}."
+        )
+    return None
 
 
 def _reliance(record: Mapping[str, Any] | None) -> tuple[str, str] | None:
