@@ -137,9 +137,7 @@ def _refit(model: Any, edited: Edited, rows: TrainingRows) -> tuple[Edited, dict
             "standardised: fit with another solver, or edit without refit"
         )
     Z = (model.transform(rows.X) - model.mean_) / model.scale_
-    settings = RefitSettings(
-        model.head_.lam_, model.l1_ratio, model.tol, model.nonnegative
-    )
+    settings = RefitSettings(model.head_.lam_, model.l1_ratio, model.tol, model.nonnegative)
     return refit(edited, np.asarray(Z, dtype=np.float64), rows.y, settings, rows.weight)
 
 
