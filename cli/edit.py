@@ -170,7 +170,12 @@ def edit(
         refit=refit,
     )
     if undo is not None:
-        further = {"--plan": plan, "--train": train, "--eval": judge, "--save-plan": save_plan}
+        further: dict[str, Any] = {
+            "--plan": plan,
+            "--train": train,
+            "--eval": judge,
+            "--save-plan": save_plan,
+        }
         further |= {f"--{k}": v for k, v in wanted.follow_ups().items()}
         beside = [*wanted.given(), *(option for option, value in further.items() if value)]
         if beside:

@@ -76,6 +76,10 @@ class EditableModel(Protocol):
     head_: Any
     concept_names_: Any
 
+    def transform(self, X: Any) -> np.ndarray:
+        """Return concept scores (n, K), not standardised."""
+        ...
+
     def with_head(self, coef: np.ndarray, intercept: np.ndarray) -> Self:
         """Return a copy of the model with these coefficients."""
         ...

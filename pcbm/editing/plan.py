@@ -123,8 +123,12 @@ class EditPlan:
         refit: bool | None = None,
     ) -> EditPlan:
         """Say what follows the edits, in this order; None leaves it as it was."""
-        given = {"orthogonalise": orthogonalise, "renormalise": renormalise, "refit": refit}
-        return replace(self, **{key: bool(v) for key, v in given.items() if v is not None})
+        return replace(
+            self,
+            orthogonalise=self.orthogonalise if orthogonalise is None else orthogonalise,
+            renormalise=self.renormalise if renormalise is None else renormalise,
+            refit=self.refit if refit is None else refit,
+        )
 
     def signed(
         self, author: str | None = None, reason: str | None = None, date: str | None = None

@@ -139,7 +139,7 @@ def _mixed_bank(
     """Return the bank whose projection this is; unchanged concepts keep their rows and figures."""
     assert edited.mix is not None and edited.carry is not None
     columns = projection.matrix.T
-    if projection.kind == "centred":
+    if projection.kind == "centred" and bank.text_mean is not None:
         columns = _with_mean(columns, bank.text_mean)
     old = np.abs(edited.mix).argmax(axis=0)  # of an unchanged score the one it was
     becomes = np.abs(edited.carry).argmax(axis=1)  # a concept's coefficients went to one other

@@ -14,6 +14,7 @@ import numpy as np
 
 from pcbm.errors import InputError, quoted
 
+RCOND = 1e-10
 NOTHING_LEFT = 1e-6
 """Share of a score's variance below which only the rounding of float32 activations remains."""
 
@@ -190,11 +191,13 @@ def orthogonalise(removed: Sequence[int], moments: ScoreMoments) -> Cleared:
         Columns of the removed concepts.
     moments : ScoreMoments
     """
-    within, gone = moments.within, list(removed)
+    within, gone = moments.within, np.asarray(removed, dtype=int)
     others = np.setdiff1d(np.arange(len(within)), gone)
     root = np.sqrt(np.diag(within)[gone])
     root = np.where(root > 0, root, 1.0)
-    inverse = np.linalg.pinv(within[np.ix_(gone, gone)] / np.outer(root, root), hermitian=True)
+    inverse = np.linalg.pinv(
+        within[np.ix_(gone, gone)] / np.outer(root, root), rcond=RCOND, hermitian=True
+    )
     slope = inverse / np.outer(root, root) @ within[np.ix_(gone, others)]
     variance = np.diag(within)[others]
     explained = (slope * within[np.ix_(gone, others)]).sum(axis=0)
