@@ -279,6 +279,7 @@ def _parts(
 
 
 def _view(run: Any) -> list[Block]:
+    from pcbm.model.hybrid_text import residual_lines
     from pcbm.model.run import class_names, row_names
 
     m = run.metrics
@@ -311,5 +312,7 @@ def _view(run: Any) -> list[Block]:
         rows.insert(1, ("without residual", both["concepts_only"], m["nec"], ""))
     exact = " (every label right)" if m["task"] == "multilabel" else ""
     blocks.append(Table((f"test {figure}{exact}", "value", "NEC", ""), rows))
+    if m["residual"] is not None:
+        blocks.append(Table(("residual", ""), residual_lines(m["residual"], m["task"])))
     blocks.append(weights_table(run.model, row_names(run.model), class_names(run.model)))
     return blocks

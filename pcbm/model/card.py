@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from pcbm.model.hybrid_text import residual_lines
+
 STRONGEST = 5
 
 
@@ -32,6 +34,7 @@ def model_card(run: Any, row_names: list[str]) -> str:
         "## What was measured",
         "",
         *_figures(metrics),
+        *_residual(metrics),
         "",
         "## Strongest concepts",
         "",
@@ -60,6 +63,14 @@ def _figures(metrics: dict[str, Any]) -> list[str]:
     table = [f"| what | {name} |", "|---|---|"]
     table += [f"| {what} | {'not measured' if v is None else f'{v:.4f}'} |" for what, v in rows]
     return table
+
+
+def _residual(metrics: dict[str, Any]) -> list[str]:
+    if metrics["residual"] is None:
+        return []
+    lines = residual_lines(metrics["residual"], metrics["task"])
+    table = [f"| {_plain(label)} | {_plain(text)} |" for label, text in lines]
+    return ["", "## Residual", "", "| what | value |", "|---|---|", *table]
 
 
 def _strongest(model: Any, row_names: list[str], positive: str | None) -> list[str]:

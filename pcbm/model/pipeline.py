@@ -15,6 +15,7 @@ from pcbm.backbones import check_same_backbone
 from pcbm.concepts import ConceptBank
 from pcbm.errors import InputError
 from pcbm.heads import Validation, select_by_nec, standardise, validated_lam
+from pcbm.model.base import UNLABELLED
 from pcbm.model.cbm import PostHocCBM, PostHocCBMRegressor
 from pcbm.model.controls import (
     RandomBanks,
@@ -24,6 +25,7 @@ from pcbm.model.controls import (
     path_predictions,
     random_banks,
 )
+from pcbm.model.hybrid import residual_report, residual_warnings
 from pcbm.model.metrics import evaluate, headline, row_scores
 from pcbm.model.run import Run, describe, task_of
 from pcbm.model.settings import ESTIMATORS, HELD_OUT, FitSettings, selection_record, solver_record
@@ -87,6 +89,7 @@ def fit_run(
     fitted = time.perf_counter()
     tell("fit", 1, 1)
     evaluation = evaluate_model(model, test_part.X, test_part.y, test.group)
+    residual = measure_residual(model, test_part.X, test_part.y, seed=settings.seed)
     controls = _controls(model, train_part, test_part, settings, labels.task, tell)
     ended = time.perf_counter()
     metrics = {
@@ -100,14 +103,14 @@ def fit_run(
         "nec": float(model.nec_),
         **_train_and_test(model, train_part, evaluation, labels.task),
         "controls": controls,
-        "residual": _residual_record(model, test_part, labels.task),
+        "residual": residual,
         "path": _path_record(model, train_part, labels.task),
         "selection": selection,
         "solver": solver_record(model),
         "validation": validation,
         "evaluation": evaluation,
         "notes": [text for text in (labels.note, selection["note"]) if text],
-        "warnings": _warnings(model, controls),
+        "warnings": [*_warnings(model, controls), *residual_warnings(residual, labels.task)],
         "seconds": {"fit": fitted - began, "controls": ended - fitted, "total": ended - began},
     }
     config = describe(
@@ -299,18 +302,44 @@ def _random_control(
     )
 
 
-def _residual_record(model: Any, test: Sample, task: str) -> dict[str, Any] | None:
-    """Return what the residual adds on test, or None when there is none."""
+def measure_residual(
+    model: Any, X: np.ndarray, y: np.ndarray, *, part: str = "test", seed: int = 0
+) -> dict[str, Any] | None:
+    """Return what a model's residual does on labelled rows; None when there is none.
+
+    Parameters
+    ----------
+    model : PostHocCBM or PostHocCBMRegressor
+        Fitted.
+    X : ndarray, shape (n, d)
+    y : ndarray, shape (n,) or (n, C)
+        As `labels_for` gives them.
+    part : str
+        What the rows are, for the record.
+    seed : int
+
+    Returns
+    -------
+    dict
+        The record of the residual, and `pcbm.model.hybrid.residual_report`.
+    """
     if model.residual_ is None:
         return None
-    name = "r2" if task == "regression" else "accuracy"
-    return {
-        **model.residual_.record(),
-        name: {
-            "concepts_only": headline(test.y, model.without_residual().predict(test.X), task),
-            "with_residual": headline(test.y, model.predict(test.X), task),
-        },
-    }
+    family = model.head_.family_
+    scores = model.transform(X)
+    labelled = family not in UNLABELLED
+    report = residual_report(
+        np.searchsorted(model.classes_, y) if labelled else y,
+        (scores - model.mean_) / model.scale_ @ model.coef_.T + model.intercept_,
+        model.residual_.decision(X),
+        model.intercept_,
+        scores,
+        task=task_of(model),
+        family=family,
+        part=part,
+        seed=seed,
+    )
+    return {**model.residual_.record(), **report}
 
 
 def _warnings(model: Any, controls: dict[str, Any]) -> list[str]:
@@ -336,9 +365,4 @@ def _warnings(model: Any, controls: dict[str, Any]) -> list[str]:
         )
     if model.nec_ == 0:
         texts.append("no concept has a coefficient: lower --lam or raise --concepts-per-class")
-    if model.residual_ is not None:
-        texts.append(
-            "the residual reads raw activations: it can use what the concepts do not name, "
-            "and an edit of a concept does not reach it"
-        )
     return texts

@@ -17,6 +17,7 @@ from pcbm.files import new_folder, save_tensors, to_json, write_text
 from pcbm.heads import Path as LambdaPath
 from pcbm.heads import SparseLinearHead
 from pcbm.model.card import model_card
+from pcbm.model.hybrid import unmeasured
 from pcbm.model.settings import solver_record
 from pcbm.model.snapshot import packed
 
@@ -73,7 +74,7 @@ class Run:
             "nec": model.nec_,
             **{name: {"train": None, "test": None} for name in sorted(figure)},
             "controls": {"full_probe": None, "majority": None, "random_bank": None},
-            "residual": None if model.residual_ is None else {"kind": model.residual},
+            "residual": unmeasured(model.residual_, task),
             "path": None,
             "solver": solver_record(model),
             "evaluation": None,
@@ -94,14 +95,16 @@ class Run:
 def without_fit_figures(metrics: dict[str, Any], model: Any) -> dict[str, Any]:
     """Return the metrics of an edited model, for which the figures of the fit do not hold.
 
-    ``accuracy`` (``r2``, ``rmse``) and ``evaluation`` become null, and what the fit measured stays
-    under ``as_fitted``. Controls and path belong to the data and the bank and stay.
+    ``accuracy`` (``r2``, ``rmse``), ``evaluation`` and what was measured of the residual become
+    null, and what the fit measured stays under ``as_fitted``. Controls and path belong to the data
+    and the bank and stay.
     """
     metrics = dict(metrics)
-    kept = [name for name in (*FIGURES, "nec", "evaluation") if name in metrics]
+    kept = [name for name in (*FIGURES, "nec", "evaluation", "residual") if name in metrics]
     metrics.setdefault("as_fitted", {name: metrics[name] for name in kept})
     metrics |= {name: {"train": None, "test": None} for name in FIGURES if name in metrics}
-    return metrics | {"evaluation": None, "nec": float(model.nec_)}
+    residual = unmeasured(model.residual_, metrics["task"])
+    return metrics | {"evaluation": None, "nec": float(model.nec_), "residual": residual}
 
 
 def task_of(model: Any) -> str:

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from pcbm.model.hybrid_text import residual_lines
 from pcbm.model.run import row_names
 from pcbm.report.charts import path_chart, strip, strip_axis
-from pcbm.report.figures import count, decimal, effective, exact, percent, signed, significant
+from pcbm.report.figures import count, decimal, effective, percent, signed, significant
 from pcbm.report.summary import as_fitted, figure_name, interval, show_difference, show_figure
 from pcbm.report.svg import Across, nice_ticks
 
@@ -262,19 +263,16 @@ def _evaluated(rows: Mapping[str, Mapping[str, Any]] | None) -> list[dict[str, A
 
 
 def residual(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return what the residual adds, as (label, value); empty without a residual."""
-    record = metrics["residual"]
+    """Return what the residual adds, as (label, value); empty without a residual.
+
+    After an edit the figures are those of the fit, and say so.
+    """
+    fitted = as_fitted(metrics).get("residual")
+    record = fitted or metrics["residual"]
     if record is None:
         return []
-    figures = record.get(figure_name(metrics)) or {}
-    rows = [
-        ("Kind", str(record.get("kind"))),
-        ("Concepts alone, test", show_figure(metrics, figures.get("concepts_only"))),
-        ("With the residual, test", show_figure(metrics, figures.get("with_residual"))),
+    lines = [
+        (label[0].upper() + label[1:], text)
+        for label, text in residual_lines(record, metrics["task"])
     ]
-    skipped = {"kind", figure_name(metrics)}
-    return rows + [
-        (_heading(key), exact(value))
-        for key, value in record.items()
-        if key not in skipped and not isinstance(value, dict | list)
-    ]
+    return [("When", "before the edits"), *lines] if fitted and "as_fitted" in metrics else lines
