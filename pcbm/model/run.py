@@ -100,7 +100,8 @@ def without_fit_figures(metrics: dict[str, Any], model: Any) -> dict[str, Any]:
     and the bank and stay.
     """
     metrics = dict(metrics)
-    kept = [name for name in (*FIGURES, "nec", "evaluation", "residual") if name in metrics]
+    kept = [name for name in (*FIGURES, "nec", "evaluation") if name in metrics]
+    kept += [] if metrics["residual"] is None else ["residual"]
     metrics.setdefault("as_fitted", {name: metrics[name] for name in kept})
     metrics |= {name: {"train": None, "test": None} for name in FIGURES if name in metrics}
     residual = unmeasured(model.residual_, metrics["task"])
