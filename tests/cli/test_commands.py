@@ -133,29 +133,6 @@ class TestFit:
         for word in ("named concepts", "full probe", "majority", "Largest weights", "fur +"):
             assert word in out
 
-    @pytest.mark.parametrize("kind", ["linear", "orthogonal", "erase", "mlp"])
-    def test_a_residual_is_told_beside_the_concepts(
-        self, pcbm: Any, world: Any, tmp_path: Path, kind: str
-    ) -> None:
-        options = ("--concepts", world.bank, "--control-repeats", 0, "--residual", kind)
-        found = pcbm("fit", world.data, *options, "--out", tmp_path / "r", "--json").document
-        record = found["residual"]
-        assert record["kind"] == kind
-        assert record["rows"] == {"part": "test", "n": found["n_test"]}
-        assert record["accuracy"]["with_residual"] == found["accuracy"]["test"]
-        assert set(record["margin_share"]) == {"concepts", "residual"}
-        out = pcbm("fit", world.data, *options, "--out", tmp_path / "s").out
-        assert "without residual" in out
-        assert "every concept deleted" in out
-        edited = (tmp_path / "r", "--zero", "fur", "--out", tmp_path / "e")
-        assert pcbm("edit", *edited, "--json").code == 0
-        page = tmp_path / "page.html"
-        assert pcbm("report", tmp_path / "e", "--out", page).code == 0
-        text = page.read_text(encoding="utf-8")
-        assert "Residual model" in text
-        assert "before the edits" in text
-        assert "every concept deleted" in text
-
     def test_a_binary_head_says_which_class_is_positive(
         self, pcbm: Any, world: Any, tmp_path: Path
     ) -> None:
