@@ -13,7 +13,7 @@ from pcbm.concepts import ConceptBank
 
 @pytest.mark.parametrize("kind", ["linear", "orthogonal", "erase", "mlp"])
 def test_a_residual_is_told_beside_the_concepts(
-    self, pcbm: Any, world: Any, tmp_path: Path, kind: str
+    pcbm: Any, world: Any, tmp_path: Path, kind: str
 ) -> None:
     options = ("--concepts", world.bank, "--control-repeats", 0, "--residual", kind)
     found = pcbm("fit", world.data, *options, "--out", tmp_path / "r", "--json").document
