@@ -1,0 +1,96 @@
+"""The plan's file: one edit a line, and a JSON Schema that says of a file what the reader says."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pcbm.editing import EditPlan, plan_schema
+from pcbm.errors import InputError
+
+names = st.text(max_size=8)
+numbers = st.floats(allow_nan=False, allow_infinity=False)
+classes = st.none() | st.lists(names, min_size=1, max_size=3)
+EDITS = st.one_of(
+    st.tuples(st.just("zero"), names, classes, st.sampled_from(["mean", "boundary"])),
+    st.tuples(st.just("scale"), names, numbers, classes),
+    st.tuples(st.just("set"), names, numbers, classes),
+    st.tuples(st.just("clamp"), names, st.sampled_from("+-"), classes),
+    st.tuples(st.just("rename"), names, names),
+    st.tuples(st.just("merge"), st.lists(names, min_size=2, max_size=4, unique=True), names),
+)
+
+
+@st.composite
+def plans(draw: st.DrawFn) -> EditPlan:
+    follow = draw(st.sampled_from([None, "renormalise", "refit"]))
+    plan = EditPlan().followed_by(orthogonalise=draw(st.booleans()))
+    plan = plan if follow is None else plan.followed_by(**{follow: True})
+    plan = plan.signed(*draw(st.tuples(*[st.none() | names] * 3)))
+    for op, *rest in draw(st.lists(EDITS, min_size=1, max_size=4)):
+        last = {"at": rest.pop()} if op == "zero" else {}
+        plan = getattr(plan, op)(*rest, **last)
+    return plan
+
+
+@given(plans())
+@settings(max_examples=60, deadline=None)
+def test_every_plan_comes_back_from_its_file_and_has_one_edit_a_line(plan: EditPlan) -> None:
+    text = plan.to_json()
+    assert EditPlan.from_json(text) == plan
+    assert EditPlan.from_json(text).to_json() == text
+    lines = [line for line in text.split("\n") if line.startswith("    {")]
+    assert [json.loads(line.rstrip(",")) for line in lines] == plan.as_dict()["edits"]
+    assert list(json.loads(text)) == [
+        "schema_version", "author", "reason", "date", "edits",
+        "orthogonalise", "renormalise", "refit",
+    ]  # fmt: skip
+
+
+@given(plans())
+@settings(max_examples=60, deadline=None)
+def test_what_is_written_fits_the_schema(plan: EditPlan) -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    jsonschema.Draft202012Validator.check_schema(plan_schema())
+    jsonschema.validate(json.loads(plan.to_json()), plan_schema())
+
+
+def record(**keys: object) -> dict:
+    return {"schema_version": 1, "edits": [{"op": "zero", "concept": "a"}], **keys}
+
+
+def one(**edit: object) -> dict:
+    return {"schema_version": 1, "edits": [edit]}
+
+
+@pytest.mark.parametrize(
+    ("found", "message"),
+    [
+        (record(refit="yes"), "refit 'yes': give true or false"),
+        (record(schema_version=True), "schema_version True, expected 1"),
+        (record(edits=[]), "holds no edits"),
+        (record(orthogonalize=True), "did you mean 'orthogonalise'"),
+        (one(op="clamp", concept="a"), "clamp needs 'sign': give 'sign'"),
+        (one(op="clamp", concept="a", sign=1), "the sign is '+' or '-', not 1"),
+        (one(op="rename", concept="a"), "rename needs 'to': give 'to'"),
+        (one(op="rename", concept="a", to=3), "an edit names the concept 3"),
+        (one(op="rename", concept="a", to="b", classes=["x"]), "unknown key 'classes'"),
+        (one(op="merge", concepts=["a"], into="b"), "merge was given 'a': name at least two"),
+        (one(op="merge", concepts=["a", "a"], into="b"), "'a' more than once"),
+        (one(op="merge", concepts="ab", into="b"), "has concepts 'ab': give a list of names"),
+        (one(op="merge", concepts=["a", "b"]), "merge needs 'into': give 'into'"),
+        (one(op=["zero"], concept="a"), "op ['zero'], expected 'zero', 'scale', 'set'"),
+    ],
+)
+def test_faults_are_one_line_and_the_schema_sees_them_too(found: dict, message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        EditPlan.from_dict(found)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+    jsonschema = pytest.importorskip("jsonschema")
+    if found.get("schema_version") is not True:  # JSON Schema takes true for 1 in some validators
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(found, plan_schema())
