@@ -11,7 +11,20 @@ import typer
 from typer.core import TyperGroup
 
 from pcbm._version import __version__
-from pcbm.cli import bank, demo, edit, embed, env, errors, evaluate, explain, fit, predict, report
+from pcbm.cli import (
+    audit,
+    bank,
+    demo,
+    edit,
+    embed,
+    env,
+    errors,
+    evaluate,
+    explain,
+    fit,
+    predict,
+    report,
+)
 from pcbm.cli.options import command
 from pcbm.cli.output import Result, on_terminal
 from pcbm.cli.plans import with_undo_count
@@ -65,6 +78,7 @@ COMMANDS: dict[str, Callable[..., Result]] = {
     "predict": predict.predict,
     "explain": explain.explain,
     "edit": edit.edit,
+    "audit": audit.audit,
     "report": report.report,
     "env": env.env,
 }

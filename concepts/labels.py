@@ -83,6 +83,37 @@ def bank_from_csv(
     return ConceptBank.from_cavs(cavs, record=acts.record, extra=extra)
 
 
+def concept_labels(path: str | Path, concept: str, ids: np.ndarray) -> np.ndarray:
+    """Read the labels of one concept from a table as `bank_from_csv` takes it.
+
+    Parameters
+    ----------
+    path : path
+    concept : str
+        The column.
+    ids : ndarray of str, shape (n,)
+        The rows that are asked for.
+
+    Returns
+    -------
+    ndarray of int, shape (n,)
+        1, 0, or -1 where the table says nothing.
+
+    Raises
+    ------
+    InputError
+        No such column, or whatever `bank_from_csv` refuses of a table.
+    """
+    file = Path(path)
+    table = read_csv(file)
+    keys, concepts = _columns(file, table)
+    if concept not in concepts:
+        raise InputError(f"{file} has no column {concept!r}: {near(concept, concepts)}")
+    values = _zero_one(file, concept, keys, table[concept].to_pylist())
+    known = dict(zip(keys, values.tolist(), strict=True))
+    return np.array([known.get(str(name), -1) for name in ids])
+
+
 def _columns(file: Path, table: pa.Table) -> tuple[list[str], list[str]]:
     names = table.column_names
     if "id" not in names:

@@ -1,0 +1,18 @@
+"""What a model still does with a concept, and what an edit of it cost: audits and guards."""
+
+from pcbm.audit.leaks import within_class_auc
+from pcbm.audit.margins import Margins, margins
+from pcbm.audit.pairs import paired_response
+from pcbm.audit.record import Evidence, audit_model
+from pcbm.audit.reliance import accuracy_gap, group_gap
+
+__all__ = [
+    "Evidence",
+    "Margins",
+    "accuracy_gap",
+    "audit_model",
+    "group_gap",
+    "margins",
+    "paired_response",
+    "within_class_auc",
+]

@@ -1,0 +1,220 @@
+"""All audits of one concept in one model, as one JSON value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pcbm.audit.findings import findings
+from pcbm.audit.leaks import REPEATS, within_class_auc
+from pcbm.audit.margins import margins
+from pcbm.audit.pairs import paired_response
+from pcbm.audit.reliance import accuracy_gap, group_gap
+from pcbm.editing import signed_reliance
+from pcbm.errors import InputError, near
+from pcbm.model.run import class_names, task_of
+
+ADDITIVE = (
+    "this is a hybrid: residual and concept part are added, so an edit changes the hybrid's logits "
+    "by exactly what it changes in the concept model; that change is no evidence that the residual "
+    "does not bring the concept back"
+)
+OWN_SCORE = (
+    "the concept's own score, for lack of labels: other content that goes with the score counts too"
+)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a model is audited on; what is None leaves the audits that need it unmeasured.
+
+    Attributes
+    ----------
+    X : array-like, shape (n, d)
+        Activations in distribution.
+    y : ndarray, shape (n,)
+        True labels as the model reads them.
+    present : ndarray of bool, shape (n,), or None
+        Which rows have the concept.
+    present_from : str
+        Where ``present`` comes from, for the record.
+    pairs : (having, lacking, y or None), or None
+        Activations of the same inputs with and without the concept, and their true classes.
+    shifted : (X, y), or None
+        Rows in which the concept points to a wrong class.
+    """
+
+    X: Any
+    y: NDArray
+    present: NDArray | None = None
+    present_from: str = "labels"
+    pairs: tuple[Any, Any, NDArray | None] | None = None
+    shifted: tuple[Any, NDArray] | None = None
+
+
+def audit_model(
+    model: Any,
+    concept: str,
+    evidence: Evidence,
+    *,
+    before: Any = None,
+    repeats: int = REPEATS,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Audit what a model does with a concept, and what it did before its edits.
+
+    Parameters
+    ----------
+    model : PostHocCBM or PostHocCBMRegressor
+    concept : str
+        A concept of the model, or of the one before.
+    evidence : Evidence
+    before : PostHocCBM or PostHocCBMRegressor, optional
+        The model as it was before its edits.
+    repeats : int
+        Permutations of the within-class audit.
+    seed : int
+
+    Returns
+    -------
+    dict
+        ``concept``, ``model`` (``hybrid`` or ``concept model``), ``paired``, ``within_class`` and
+        ``reliance`` (``shifted`` and ``groups``), ``findings`` (sentences), ``notes``. Each audit
+        holds ``now`` and ``before`` (None without one), or ``not_measurable`` with the reason.
+
+    Raises
+    ------
+    InputError
+        Neither model knows the concept, or shapes do not fit.
+    """
+    source = _model_with(concept, before, model)
+    sides = {"before": before, "now": model}
+    notes = [ADDITIVE] if any(_hybrid(side) for side in sides.values()) else []
+    record: dict[str, Any] = {
+        "concept": concept,
+        "model": "hybrid" if _hybrid(model) else "concept model",
+        "coef": {name: _coef(side, concept) for name, side in sides.items()},
+        "paired": _paired(evidence, sides),
+        "within_class": _within(evidence, sides, source, concept, repeats, seed),
+        "reliance": {
+            "shifted": _shifted(evidence, sides),
+            "groups": _groups(evidence, sides, source, concept),
+        },
+    }
+    return {**record, "findings": findings(record), "notes": notes}
+
+
+def _paired(evidence: Evidence, sides: dict[str, Any]) -> dict[str, Any]:
+    if evidence.pairs is None:
+        return _not("no pairs were given: give the same inputs with and without the concept")
+    having, lacking, y = evidence.pairs
+    return _both(sides, lambda model: paired_response(model, having, lacking, y))
+
+
+def _within(
+    evidence: Evidence, sides: dict[str, Any], source: Any, concept: str, repeats: int, seed: int
+) -> dict[str, Any]:
+    if task_of(source) not in ("binary", "multiclass"):
+        return _not(f"a {task_of(source)} model has no true class to hold fixed")
+    if evidence.present is None:
+        column = list(source.concept_names_).index(concept)
+        values, told = source.transform(np.asarray(evidence.X))[:, column], OWN_SCORE
+    else:
+        values, told = evidence.present, evidence.present_from
+
+    def measure(model: Any) -> dict[str, Any]:
+        parts = margins(model, evidence.X)
+        return {
+            part: None
+            if table is None
+            else within_class_auc(
+                table, values, evidence.y, names=parts.names, repeats=repeats, seed=seed
+            )
+            for part, table in parts.parts().items()
+        }
+
+    try:
+        return {"of": told, **_both(sides, measure)}
+    except InputError as error:
+        return _not(str(error))
+
+
+def _shifted(evidence: Evidence, sides: dict[str, Any]) -> dict[str, Any]:
+    task = task_of(sides["now"])
+    if evidence.shifted is None:
+        return _not("no shifted data was given: rows in which the concept points to a wrong class")
+    if task not in ("binary", "multiclass"):
+        return _not(f"accuracy against accuracy is measured for classes, not for {task}")
+    shifted, own = evidence.shifted, (evidence.X, evidence.y)
+    return _turned(_both(sides, lambda model: accuracy_gap(model, own, shifted)))
+
+
+def _groups(evidence: Evidence, sides: dict[str, Any], source: Any, concept: str) -> dict[str, Any]:
+    task = task_of(sides["now"])
+    if evidence.present is None:
+        return _not("nothing says which rows have the concept")
+    if task not in ("binary", "multiclass"):
+        return _not(f"accuracy against accuracy is measured for classes, not for {task}")
+    favoured = _favoured(source, concept)
+    if favoured is None:
+        return _not("the head never used the concept, so nothing says which class it favours")
+    present = np.asarray(evidence.present, dtype=bool)
+    try:
+        return _turned(
+            _both(sides, lambda model: group_gap(model, evidence.X, evidence.y, present, favoured))
+        )
+    except InputError as error:
+        return _not(str(error))
+
+
+def _turned(record: dict[str, Any]) -> dict[str, Any]:
+    """Add the warning of a gap that an edit turned round."""
+    if record["before"] is None:
+        return {**record, "warnings": []}
+    sides = {"before": record["before"]["value"], "after": record["now"]["value"]}
+    one = {side: {"accuracy": value} for side, value in sides.items()}
+    none = {side: {"accuracy": 0.0} for side in sides}
+    return {**record, "warnings": signed_reliance(one, none)["warnings"]}
+
+
+def _favoured(model: Any, concept: str) -> str | None:
+    """Return the class that a head's coefficients of a concept argue for most."""
+    coef = model.coef_[:, list(model.concept_names_).index(concept)]
+    if not np.ptp(np.append(coef, 0.0) if len(coef) == 1 else coef):
+        return None
+    names = class_names(model)
+    assert names is not None
+    return names[int(coef[0] > 0)] if len(coef) == 1 else names[int(coef.argmax())]
+
+
+def _model_with(concept: str, *models: Any) -> Any:
+    """Return the first of some models that knows a concept."""
+    known: list[str] = []
+    for model in models:
+        if model is not None:
+            known += model.concept_names_
+            if concept in model.concept_names_:
+                return model
+    raise InputError(f"the model has no concept {concept!r}: {near(concept, known)}")
+
+
+def _coef(model: Any, concept: str) -> list[float] | None:
+    if model is None or concept not in model.concept_names_:
+        return None
+    return [float(w) for w in model.coef_[:, list(model.concept_names_).index(concept)]]
+
+
+def _hybrid(model: Any) -> bool:
+    return model is not None and model.residual_ is not None
+
+
+def _both(sides: dict[str, Any], measure: Callable[[Any], Any]) -> dict[str, Any]:
+    return {name: None if model is None else measure(model) for name, model in sides.items()}
+
+
+def _not(reason: str) -> dict[str, Any]:
+    return {"not_measurable": reason}

@@ -1,0 +1,119 @@
+"""``pcbm audit``: pairs in every form, who has the concept, what is missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from cued import cue_bank, draw, pairs
+
+
+@pytest.fixture(scope="module")
+def cued(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with train, test, reversed rows, pairs, a bank, a run and an edited run."""
+    from pcbm.cli.main import run
+
+    folder = tmp_path_factory.mktemp("cued")
+    for name, tied, seed in (("train", 0.9, 0), ("test", 0.9, 5), ("reversed", 0.1, 6)):
+        rows = draw(400, tied=tied, seed=seed)
+        group = np.where(rows.present, "framed", "plain")
+        ids = np.array([f"{name} {i}" for i in range(400)])
+        np.savez(folder / f"{name}.npz", X=rows.X, y=rows.y, group=group, ids=ids)
+    having, lacking = pairs(50)
+    y, ids = np.array(["cat", "dog"] * 25), np.arange(50).astype(str)
+    np.savez(folder / "with.npz", X=having, y=y, ids=ids)
+    np.savez(folder / "without.npz", X=lacking[::-1], y=y[::-1], ids=ids[::-1])
+    cue_bank().save(folder / "bank.safetensors")
+    options = ["--concepts", str(folder / "bank.safetensors"), "--control-repeats", "0", "--quiet"]
+    options += ["--lam", "0.01", "--residual", "linear", "--test", str(folder / "test.npz")]
+    made = ["--out", str(folder / "run")]
+    assert run(["fit", str(folder / "train.npz"), *options, *made]) == 0
+    edit = ["edit", str(folder / "run"), "--zero", "cue", "--out", str(folder / "edited")]
+    assert run([*edit, "--quiet"]) == 0
+    return folder
+
+
+def test_everything_is_measured_before_and_after_an_edit(pcbm: Any, cued: Path) -> None:
+    done = pcbm(
+        "audit", cued / "edited", cued / "test.npz", "--concept", "cue", "--json",
+        "--with", cued / "with.npz", "--without", cued / "without.npz",
+        "--shifted", cued / "reversed.npz", "--group", "framed", "--permutations", 19,
+    )  # fmt: skip
+    assert (done.code, done.err) == (0, "")
+    found = done.document
+    assert (found["model"], found["edits"], found["n"]) == ("hybrid", 1, 400)
+    assert found["coef"]["before"][0] > 0 == found["coef"]["now"][0]
+    paired = found["paired"]
+    assert paired["now"]["pairs"] == 50  # the rows were put in one order by their ids
+    assert paired["before"]["toward"]["dog"]["concepts"]["mean"] > 0
+    assert paired["now"]["toward"]["dog"]["concepts"]["mean"] == 0
+    assert set(paired["now"]["by_class"]) == {"cat", "dog"}
+    assert found["within_class"]["of"] == "the groups framed"
+    assert set(found["within_class"]["now"]) == {"concepts", "residual", "total"}
+    assert found["reliance"]["shifted"]["before"]["value"] > 0
+    assert found["reliance"]["groups"]["now"]["favoured"] == "dog"
+    assert "no evidence that the residual" in found["notes"][0]
+    plain = pcbm(
+        "audit", cued / "edited", cued / "test.npz", "--concept", "cue", "--permutations", 19,
+        "--with", cued / "with.npz", "--without", cued / "without.npz",
+    )  # fmt: skip
+    shown = " ".join(plain.out.split())
+    assert "edited (hybrid, after 1 edit), concept cue" in shown
+    assert "Response to the concept in 50 pairs" in shown
+    assert "own score" in shown
+    assert "not measurable, no shifted data was given" in shown
+
+
+def test_a_table_names_pairs_by_id(pcbm: Any, cued: Path, tmp_path: Path) -> None:
+    rows = np.load(cued / "test.npz")
+    has = rows["ids"][rows["group"] == "framed"][:30]
+    lacks = rows["ids"][rows["group"] == "plain"][:30]
+    table = tmp_path / "pairs.csv"
+    lines = [f"{a},{b}" for a, b in zip(has, lacks, strict=True)]
+    table.write_text("with,without\n" + "\n".join(lines) + "\n")
+    common = ("audit", cued / "run", cued / "test.npz", "--concept", "cue", "--json")
+    found = pcbm(*common, "--pairs", table, "--permutations", 9).document
+    assert found["paired"]["now"]["pairs"] == 30
+    assert found["paired"]["before"] is None
+    assert found["findings"][0].startswith("the head has coefficients of 'cue'")
+    table.write_text("with,without\nnowhere.png,test 1\n")
+    assert "neither an id of DATA nor a file" in pcbm(*common, "--pairs", table).refused()
+    table.write_text("with,other\na,b\n")
+    assert "no column 'without'" in pcbm(*common, "--pairs", table).refused()
+
+
+def test_labels_of_the_concept_come_from_a_table(pcbm: Any, cued: Path, tmp_path: Path) -> None:
+    rows = np.load(cued / "test.npz")
+    table = tmp_path / "labels.csv"
+    lines = [f"{i},{int(g == 'framed')}" for i, g in zip(rows["ids"], rows["group"], strict=True)]
+    table.write_text("id,cue\n" + "\n".join(lines[:-7]) + "\n")
+    common = ("audit", cued / "edited", cued / "test.npz", "--concept", "cue", "--json")
+    found = pcbm(*common, "--labels", table, "--permutations", 9).document
+    assert found["n"] == 393
+    assert "7 rows have no label" in found["notes"][-1]
+    assert not found["within_class"]["now"]["total"]["continuous"]
+    table.write_text("id,frame\ntest 1,1\n")
+    assert "has no column 'cue'" in pcbm(*common, "--labels", table).refused()
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (["--concept", "cues"], "no concept 'cues': did you mean 'cue'"),
+        (["--concept", "cue", "--with", "test.npz"], "--with and --without belong together"),
+        (["--concept", "cue", "--pairs", "p.csv", "--with", "a"], "one of the two forms"),
+        (
+            ["--concept", "cue", "--with", "test.npz", "--without", "reversed.npz"],
+            "not the same inputs",
+        ),
+        (["--concept", "cue", "--group", "frame"], "no group 'frame': did you mean 'framed'"),
+        (["--concept", "cue", "--group", "framed", "--labels", "l.csv"], "beside --labels"),
+    ],
+)
+def test_wrong_input_is_one_line(
+    pcbm: Any, cued: Path, options: list[str], line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(cued)
+    assert line in pcbm("audit", "edited", "test.npz", *options).refused()
