@@ -225,6 +225,7 @@ def _edited(
     from pcbm.model.pipeline import labels_for
 
     before = load_run(run)
+    plan.check(before.model)
     learnt, notes, warnings = None, [], []
     if train is not None:
         given = read(train, common)

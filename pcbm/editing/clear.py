@@ -40,7 +40,7 @@ def clear_removed(edited: Edited, edits: Sequence[Edit], moments: ScoreMoments) 
     """
     head = edited.head
     moments = moments if edited.mix is None else moments.mixed(edited.mix)
-    removed = _removed(edited, edits)
+    removed = removed_columns(edited, edits)
     cleared = orthogonalise(removed, moments)
     variance = np.diag(moments.mixed(cleared.mix).cov)
     changed = (cleared.mix != np.eye(len(variance))).any(axis=0)
@@ -69,8 +69,8 @@ def clear_removed(edited: Edited, edits: Sequence[Edit], moments: ScoreMoments) 
     )
 
 
-def _removed(edited: Edited, edits: Sequence[Edit]) -> list[int]:
-    """Return the columns of the zeroed concepts that no class uses any more."""
+def removed_columns(edited: Edited, edits: Sequence[Edit]) -> list[int]:
+    """Return the columns of the zeroed concepts; InputError unless some are, for all classes."""
     head, names = edited.head, {}
     for edit in edits:  # names change on the way
         if edit.op == "zero":

@@ -25,7 +25,7 @@ from pcbm.editing.edit import (
 )
 from pcbm.editing.history import Step
 from pcbm.editing.plan_file import plan_record, plan_text, read_plan
-from pcbm.editing.steps import FollowUps, take_step
+from pcbm.editing.steps import FollowUps, check_edits, take_step
 from pcbm.errors import InputError
 from pcbm.files import read_json, write_text
 
@@ -154,6 +154,10 @@ class EditPlan:
                 return word
         return None
 
+    def check(self, model: Any) -> None:
+        """Raise InputError where the plan does not fit a model, before any data is read."""
+        check_edits(model, self.edits, self._follow)
+
     def apply(self, model: Any, train: tuple[Any, ...] | None = None) -> Any:
         """Return an edited copy of ``model``; the model itself stays as it is.
 
@@ -210,7 +214,6 @@ class EditPlan:
         )
         if train is not None and refit_on is not None:
             raise InputError("train and refit_on were both given: they are the same, give one")
-        follow = FollowUps(plan.orthogonalise, plan.renormalise, plan.refit)
         data = refit_on if train is None else train
         if plan.needs_data is None and data is not None:
             raise InputError(
@@ -222,7 +225,9 @@ class EditPlan:
                 f"the plan has {plan.needs_data}, which needs training data: give --train DATA, "
                 "or in Python train=(X, y)"
             )
-        return take_step(model, plan.edits, plan.as_dict(), follow=follow, train=data, when=when)
+        return take_step(
+            model, plan.edits, plan.as_dict(), follow=plan._follow, train=data, when=when
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON form of the plan."""
@@ -254,6 +259,10 @@ class EditPlan:
     def load(cls, path: str | Path) -> EditPlan:
         """Read a plan file; see `from_dict`."""
         return cls.from_dict(read_json(Path(path)), source=str(path))
+
+    @property
+    def _follow(self) -> FollowUps:
+        return FollowUps(self.orthogonalise, self.renormalise, self.refit)
 
     def _with(self, edit: Edit) -> EditPlan:
         return replace(self, edits=(*self.edits, edit))

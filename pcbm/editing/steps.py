@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from pcbm.editing.apply import Edited, apply_edits
-from pcbm.editing.clear import clear_removed
+from pcbm.editing.clear import clear_removed, removed_columns
 from pcbm.editing.edit import Edit
 from pcbm.editing.follow import RefitSettings, check_labels, refit, renormalise
 from pcbm.editing.head import EditableModel, head_of
 from pcbm.editing.history import Step
 from pcbm.editing.rebuild import check_can_mix, rebuilt
-from pcbm.editing.structure import score_moments
+from pcbm.editing.structure import ScoreMoments, score_moments
 from pcbm.errors import InputError
 from pcbm.heads import class_weighted
 from pcbm.model.snapshot import Snapshot
@@ -69,13 +69,11 @@ def take_step(
     InputError
         The plan does not fit the model or the data; nothing was changed.
     """
-    if follow.renormalise and follow.refit:
-        raise InputError("an edit is followed by --renormalise or by --refit: give one of the two")
     before = head_of(model)
+    check_edits(model, edits, follow)
     rows = None if train is None else _training_rows(model, before.family, *train)
     moments = None
     if rows is not None and (follow.orthogonalise or any(edit.op == "merge" for edit in edits)):
-        check_can_mix(model)
         by_class = before.family not in ("gaussian", "multilabel")
         scores = model.transform(rows.X)
         moments = score_moments(scores, rows.y, by_class=by_class, weight=rows.weight)
@@ -100,6 +98,25 @@ def take_step(
         when=when,
     )
     return with_history(result, model, step), step
+
+
+def check_edits(model: EditableModel, edits: Sequence[Edit], follow: FollowUps) -> None:
+    """Refuse what does not fit the model, before any data is read.
+
+    Raises
+    ------
+    InputError
+        As `take_step` would, but for what only the data can show.
+    """
+    if follow.renormalise and follow.refit:
+        raise InputError("an edit is followed by --renormalise or by --refit: give one of the two")
+    head = head_of(model)
+    if follow.orthogonalise or any(edit.op == "merge" for edit in edits):
+        check_can_mix(model)
+    apart = np.diag(head.scale**2)  # as if no two scores went together: no merge cancels
+    edited = apply_edits(head, edits, ScoreMoments(apart, apart))
+    if follow.orthogonalise:
+        removed_columns(edited, edits)
 
 
 def with_history(result: Any, before: Any, step: Step) -> Any:

@@ -89,11 +89,17 @@ def packed(snapshots: Mapping[int, Snapshot]) -> tuple[dict[str, np.ndarray], di
 
 
 def unpacked(tensors: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> dict[int, Snapshot]:
-    """Return the snapshots that `packed` described."""
-    found: dict[int, Snapshot] = {int(key): Snapshot({}, value) for key, value in facts.items()}
-    for name, value in tensors.items():
-        position, _, own = name.partition("/")
-        found[int(position)].tensors[own] = value
+    """Return the snapshots that `packed` described; anything else raises InputError."""
+    try:
+        found = {int(key): Snapshot({}, value) for key, value in facts.items()}
+        for name, value in tensors.items():
+            position, _, own = name.partition("/")
+            found[int(position)].tensors[own] = value
+    except (AttributeError, KeyError, ValueError):
+        raise InputError(
+            "edits.safetensors of the run is not what pcbm edit wrote: use the file of this very "
+            "run, or remove it, and no edit of names or scores can be undone"
+        ) from None
     return found
 
 

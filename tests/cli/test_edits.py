@@ -253,3 +253,10 @@ class TestIntervene:
         line = pcbm(command, world.run, world.test, *given).refused()
         for word in words:
             assert word in line
+
+
+def test_a_plan_that_does_not_fit_is_refused_before_data_is_read(
+    pcbm: Any, world: Any, tmp_path: Path
+) -> None:
+    options = ("--zero", "wing", "--refit", "--train", "absent.npz", "--out", tmp_path / "e")
+    assert "did you mean 'wings'?" in pcbm("edit", world.run, *options).refused()

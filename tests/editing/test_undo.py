@@ -162,3 +162,13 @@ def test_an_unedited_concept_keeps_its_bytes_in_the_bank(bank: ConceptBank, plan
     assert merged.projection_.matrix[:, 1:].tobytes() == (
         run.model.projection_.matrix[:, [1, 3]].tobytes()
     )
+
+
+def test_a_foreign_snapshot_file_is_refused(
+    bank: ConceptBank, planted: Draw, tmp_path: Path
+) -> None:
+    run, data = fitted("softmax", bank, planted)
+    save_run(edited(run, PLANS["rename"], data), tmp_path / "run")
+    bank.save(tmp_path / "run" / "edits.safetensors")
+    with pytest.raises(InputError, match=r"edits\.safetensors of the run is not what pcbm edit"):
+        load_run(tmp_path / "run")
