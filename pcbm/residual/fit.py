@@ -68,8 +68,8 @@ def fit_residual(
         Activations, as the backbone gave them.
     y : array-like, shape (n,) or (n, C)
         As the head was fitted with.
-    logits : array-like, shape (n, C) or (n, 1)
-        Of the head; they stay as they are. One column: positive = second class.
+    logits : array-like, shape (n, C), or (n, 1) or (n,) for one column
+        Of the head; they stay as they are. One column of two classes: positive = second class.
     kind : {"linear", "orthogonal", "erase", "mlp"}
         ``linear`` and ``mlp`` read the activations, ``orthogonal`` their part outside the span of
         ``vectors``, ``erase`` the activations with ``scores`` erased.
@@ -85,6 +85,8 @@ def fit_residual(
         ``erase``, and erased for any other kind as well when given (a guard after an edit:
         the scores of the removed concepts).
     sample_weight : array-like, shape (n,), optional
+        In the linear kinds a weight of 2 equals the row given twice, up to the validation rows
+        that are drawn for the default of ``weight_decay``.
     weight_decay : float, optional
         Default: chosen on a fifth of the rows (linear kinds), .01 (``mlp``).
     random_state : int
@@ -103,6 +105,14 @@ def fit_residual(
     if kind not in RESIDUALS[1:]:
         raise InputError(f"residual {kind!r} is unknown: {near(str(kind), RESIDUALS[1:])}")
     rows, target, offset = check_scores(X), np.asarray(y), np.asarray(logits, dtype=np.float64)
+    offset = offset[:, None] if offset.ndim == 1 else offset
+    given = {"labels": target, "rows of logits": offset}
+    given |= {} if scores is None else {"rows of scores": np.asarray(scores)}
+    for name, each in given.items():
+        if len(each) != len(rows):
+            raise InputError(
+                f"there are {len(rows)} activations but {len(each)} {name}: give one each"
+            )
     weight = check_weights(sample_weight, len(rows))
     there = weight > 0
     if not there.all():  # such rows do not exist, nor does a class that only they have
@@ -132,7 +142,13 @@ def _erased(
     erased = () if scores is None else (erasure(X, scores, weight),)
     if kind == "orthogonal":
         assert vectors is not None
-        return (*erased, span_erasure(vectors))
+        span = span_erasure(vectors)
+        if len(span.centre) != X.shape[1]:
+            raise InputError(
+                f"the activations have {X.shape[1]} columns but the concepts live in "
+                f"{len(span.centre)} dimensions: use the same backbone, layer and pooling"
+            )
+        return (*erased, span)
     return erased
 
 

@@ -83,7 +83,9 @@ def offset_problem(
     shares, offset, columns = weight / weight.sum(), logits.T, logits.shape[1]
     unit = np.ones(columns)
     if family in LABELLED:
-        labels = _positions(y, classes, 2 if family == "binomial" else columns)
+        if y.size != len(y):
+            raise InputError(f"y has shape {y.shape}: family {family!r} takes one label a row")
+        labels = _positions(y.ravel(), classes, 2 if family == "binomial" else columns)
         if family == "binomial":
             targets = labels[None].astype(float)
             return OffsetProblem(Z, Logistic(targets, shares), offset, unit, labels)

@@ -89,6 +89,15 @@ def test_swapping_the_names_of_two_classes_turns_the_sign(mixed, bank, kind):
     assert np.corrcoef(first[:, 0], second[:, 0])[0, 1] < -0.95
 
 
+@pytest.mark.filterwarnings("ignore:A column-vector y")
+def test_a_column_of_labels_is_one_label_a_row(mixed, bank):
+    X, y = mixed
+    flat, column = hybrid(bank, X, y, "linear"), hybrid(bank, X, y[:, None], "linear")
+    np.testing.assert_array_equal(column.residual_.coef, flat.residual_.coef)
+    with pytest.raises(InputError, match=r"y has shape \(300, 2\): .* takes one label a row"):
+        fit_residual(X, np.column_stack([y, y]), np.zeros((300, 3)), family="multinomial")
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_multilabel_residuals_add_a_row_for_each_label(mixed, bank, kind):
     X, y = mixed
@@ -250,6 +259,21 @@ def test_what_cannot_be_fitted_is_refused_in_one_line(mixed, settings, message):
         y = np.arange(300.0)
     with pytest.raises(InputError, match=message):
         fit_residual(X, y, np.zeros((300, 3)), **{"family": "multinomial", **settings})
+
+
+def test_parts_of_unequal_length_are_refused(mixed):
+    X, y = mixed
+    logits = np.zeros((300, 3))
+    for part, message in (
+        ((X, y[1:], logits), "300 activations but 299 labels"),
+        ((X, y, logits[1:]), "300 activations but 299 rows of logits"),
+    ):
+        with pytest.raises(InputError, match=message):
+            fit_residual(*part, family="multinomial")
+    with pytest.raises(InputError, match="300 activations but 2 rows of scores"):
+        fit_residual(X, y, logits, family="multinomial", scores=X[:2])
+    with pytest.raises(InputError, match="8 columns but the concepts live in 5 dimensions"):
+        fit_residual(X, y, logits, family="multinomial", kind="orthogonal", vectors=np.eye(2, 5))
 
 
 def test_an_unknown_stored_kind_is_refused():
