@@ -88,7 +88,7 @@ def fit_residual(
         In the linear kinds a weight of 2 equals the row given twice, up to the validation rows
         that are drawn for the default of ``weight_decay``.
     weight_decay : float, optional
-        Default: chosen on a fifth of the rows (linear kinds), .01 (``mlp``).
+        Default: chosen on a fifth of the rows (linear kinds), .3 (``mlp``).
     random_state : int
         Seed of the validation split and of ``mlp``.
 

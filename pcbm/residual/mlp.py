@@ -37,7 +37,7 @@ class MlpSettings:
     """
 
     hidden: int = 64
-    weight_decay: float = 1e-2
+    weight_decay: float = 0.3
     learning_rate: float = 3e-3
     batch_rows: int = 128
     epochs: int = 200
