@@ -16,6 +16,7 @@ Array = NDArray[np.float64]
 
 SWEEPS = 20  # of coordinate descent before a Newton step
 WHOLE_SWEEPS = 2  # where rows of a softmax are coupled, and descent is slow
+WHOLE_SWEEPS_EACH = 30  # and one more for so many coordinates: a Newton step then costs more too
 ROUNDS = 50
 GROUP_SWEEPS = 5  # as many, and one more for every so many coordinates
 GROUP_SWEEPS_EACH = 20
@@ -69,7 +70,7 @@ def minimise_model(
         _lower(model, tol, NO_SHIFTS, SWEEPS)
     else:
         part, places = model.over(metric.chosen)
-        _lower(part, tol, places, WHOLE_SWEEPS)
+        _lower(part, tol, places, WHOLE_SWEEPS + part.u.size // WHOLE_SWEEPS_EACH)
         model.u[metric.chosen] = part.u[0]
     new = model.u
     if softmax:
