@@ -41,7 +41,7 @@ def clear_removed(edited: Edited, edits: Sequence[Edit], moments: ScoreMoments) 
     head = edited.head
     moments = moments if edited.mix is None else moments.mixed(edited.mix)
     removed = removed_columns(edited, edits)
-    cleared = orthogonalise(removed, moments)
+    cleared = orthogonalise(removed, head.scale, moments)
     variance = np.diag(moments.mixed(cleared.mix).cov)
     changed = (cleared.mix != np.eye(len(variance))).any(axis=0)
     scale = np.where(changed & (variance > 0), np.sqrt(np.maximum(variance, 0.0)), head.scale)

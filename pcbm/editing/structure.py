@@ -15,6 +15,8 @@ import numpy as np
 from pcbm.errors import InputError, quoted
 
 RCOND = 1e-10
+CONSTANT = 1e-12
+"""Share of the standardising variance below which a score does not vary within the classes."""
 NOTHING_LEFT = 1e-6
 """Share of a score's variance below which only the rounding of float32 activations remains."""
 
@@ -173,7 +175,7 @@ class Cleared:
     copies: np.ndarray
 
 
-def orthogonalise(removed: Sequence[int], moments: ScoreMoments) -> Cleared:
+def orthogonalise(removed: Sequence[int], scale: np.ndarray, moments: ScoreMoments) -> Cleared:
     r"""Clear every other score of what it shares with the removed concepts within the classes.
 
     s_j becomes s_j - sum_r beta_jr s_r, where beta = W_jR W_RR^+ and W is the within-class
@@ -185,23 +187,27 @@ def orthogonalise(removed: Sequence[int], moments: ScoreMoments) -> Cleared:
     model against the cue. Removing v_r from v_j in the plain geometry (beta from v_j . v_r) does
     not move scores apart where activations are correlated, as they are.
 
+    Scores that do not vary within the classes stay as they are, and clear nothing.
+
     Parameters
     ----------
     removed : sequence of int
         Columns of the removed concepts.
+    scale : ndarray of shape (K,)
+        What the scores are standardised with.
     moments : ScoreMoments
     """
-    within, gone = moments.within, np.asarray(removed, dtype=int)
-    others = np.setdiff1d(np.arange(len(within)), gone)
+    within = moments.within
+    vary = np.diag(within) > CONSTANT * scale**2
+    gone = np.array([j for j in removed if vary[j]], dtype=int)
+    others = np.setdiff1d(np.flatnonzero(vary), gone)
     root = np.sqrt(np.diag(within)[gone])
-    root = np.where(root > 0, root, 1.0)
     inverse = np.linalg.pinv(
         within[np.ix_(gone, gone)] / np.outer(root, root), rcond=RCOND, hermitian=True
     )
     slope = inverse / np.outer(root, root) @ within[np.ix_(gone, others)]
-    variance = np.diag(within)[others]
     explained = (slope * within[np.ix_(gone, others)]).sum(axis=0)
-    share = np.divide(explained, variance, out=np.zeros(len(others)), where=variance > 0)
+    share = explained / np.diag(within)[others]
     mix, shared = np.eye(len(within)), np.zeros(len(within))
     shared[others] = np.clip(share, 0.0, 1.0)
     copies = shared > 1 - NOTHING_LEFT

@@ -334,6 +334,20 @@ class TestOrthogonalise:
         assert (edited.coef_[:, :2] == 0).all()
         assert "'b' says within the classes nothing but 'a'" in step.warnings[0]
 
+    @pytest.mark.parametrize("removed", ["same", "a"])
+    def test_a_score_that_does_not_vary_stays_and_clears_nothing(
+        self, removed: str, correlated: tuple[np.ndarray, np.ndarray]
+    ) -> None:
+        X, y = correlated[0].copy(), correlated[1]
+        X[:, 5] = 0.1
+        constant = ConceptBank(["same", "a", "b"], np.eye(6)[[5, 0, 1]])
+        fitted = PostHocCBM(constant, lam=0.01).fit(X, y)
+        edited, _ = self.plan(removed).step(fitted, train=(X, y))
+        assert edited.scale_[0] == fitted.scale_[0] == 1.0
+        assert edited.transform(X)[:, 0].tobytes() == fitted.transform(X)[:, 0].tobytes()
+        if removed == "same":
+            assert edited.coef_.tobytes() == fitted.coef_.tobytes()
+
     @pytest.mark.parametrize("kind", ["regression", "multilabel"])
     def test_other_tasks_clear_what_the_labels_leave(
         self, kind: str, bank: ConceptBank, correlated: tuple[np.ndarray, np.ndarray]
