@@ -11,15 +11,20 @@ import typer
 from pcbm.cli.evaluate import RunArgument
 from pcbm.cli.inputs import (
     activations_like,
-    fitted_rows_warning,
     read,
-    split_part,
     training_rows,
 )
+from pcbm.cli.judging import (
+    Judging,
+    evaluation_of,
+    judged_sets,
+    learnt_there,
+    source_of,
+)
+from pcbm.cli.judging_views import judgement_blocks
 from pcbm.cli.options import BackboneChoice, Common
 from pcbm.cli.output import Block, Line, Result, Table, warning_lines
 from pcbm.cli.plans import Wanted, edit_plan
-from pcbm.cli.views import evaluation_blocks
 from pcbm.errors import InputError
 
 SHOWN_CHANGES = 20
@@ -127,6 +132,31 @@ def edit(
     judge: Annotated[
         str | None, typer.Option("--eval", metavar="DATA", help="Compare before and after on this.")
     ] = None,
+    shifted: Annotated[
+        str | None,
+        typer.Option(
+            "--shifted", metavar="DATA2", help="Beside --eval: rows where a cue points elsewhere."
+        ),
+    ] = None,
+    control_repeats: Annotated[
+        int,
+        typer.Option(
+            "--control-repeats", min=0, help="Random edits to set beside --eval; 0 turns them off."
+        ),
+    ] = 20,
+    curve: Annotated[
+        bool,
+        typer.Option("--curve/--no-curve", help="With --eval: the edit along the whole path."),
+    ] = True,
+    chosen_on: Annotated[
+        str | None,
+        typer.Option(
+            "--chosen-on",
+            metavar="DATA",
+            help="The data that suggested the edits, recorded; judging on it brings a warning.",
+            rich_help_panel=RECORD,
+        ),
+    ] = None,
     author: Annotated[
         str | None, typer.Option("--author", help="Who edits.", rich_help_panel=RECORD)
     ] = None,
@@ -174,6 +204,8 @@ def edit(
             "--plan": plan,
             "--train": train,
             "--eval": judge,
+            "--shifted": shifted,
+            "--chosen-on": chosen_on,
             "--save-plan": save_plan,
         }
         further |= {f"--{k}": v for k, v in wanted.follow_ups().items()}
@@ -183,22 +215,25 @@ def edit(
         refuse_existing(out, force=force, mark=CONFIG)
         return _undone(load_run(run), run, undo, out, force=force)
     told = edit_plan(wanted, plan).signed(author, reason, date)
-    check_train(told, train)
+    if chosen_on is not None:
+        told = told.chosen(source_of(read(chosen_on, common)))
+    wished = Judging(judge, shifted, control_repeats, curve)
+    check_train(told, train, wished)
     refuse_existing(out, force=force, mark=CONFIG)
     if save_plan is not None:
         refuse_existing(save_plan, force=force)
-    result = _edited(common, choice, run, told, train, judge, out, force=force)
+    result = _edited(common, choice, run, told, train, wished, out, force=force)
     if save_plan is not None:
         told.save(save_plan)
     return result
 
 
-def check_train(plan: Any, train: str | None) -> None:
+def check_train(plan: Any, train: str | None, wished: Judging) -> None:
     """Refuse training data that nothing needs, and its absence where something does."""
-    if train is not None and plan.needs_data is None:
+    if train is not None and plan.needs_data is None and not wished.controls:
         raise InputError(
-            "--train was given, but nothing needs it: add --refit, --orthogonalise or --merge, or "
-            "leave it out"
+            "--train was given, but nothing needs it: add --refit, --orthogonalise, --merge, or "
+            "--eval with controls, or leave it out"
         )
     if train is None and plan.refit:
         raise InputError("--refit and --train DATA belong together: give both or neither")
@@ -214,36 +249,31 @@ def _edited(
     run: Path,
     plan: Any,
     train: str | None,
-    judge: str | None,
+    wished: Judging,
     out: Path,
     *,
     force: bool,
 ) -> Result:
     """Apply a plan to RUN, measure it where asked, and write RUN2."""
-    from pcbm.editing import edited_run, evaluate_edit
+    from pcbm.editing import edited_run
     from pcbm.model import load_run, save_run
     from pcbm.model.pipeline import labels_for
 
     before = load_run(run)
     plan.check(before.model)
-    learnt, notes, warnings = None, [], []
+    learnt, learnt_on, notes = None, None, []
     if train is not None:
         given = read(train, common)
         acts = activations_like(before, run, given, choice, common)
         rows, note = training_rows(before, given, acts)
         notes += [note] if note else []
         acts = acts.take(rows)
-        learnt = (acts.X, labels_for(before.model, acts))
-    model, step = plan.step(before.model, train=learnt)
-    evaluation = None
-    if judge is not None:
-        given = read(judge, common)
-        warnings += fitted_rows_warning(before, given)
-        acts = activations_like(before, run, given, choice, common)
-        acts = acts.take(split_part(acts, None, default_test=True)[0])
-        y = labels_for(before.model, acts)
-        evaluation = evaluate_edit(before.model, model, acts.X, y, acts.group)
-        evaluation["data"] = judge
+        learnt, learnt_on = (acts.X, labels_for(before.model, acts)), given
+    model, step = plan.step(before.model, train=None if plan.needs_data is None else learnt)
+    sets, warnings = judged_sets(before, run, wished, choice, common)
+    if plan.needs_data is not None and learnt_on is not None:
+        warnings += learnt_there(learnt_on, sets)
+    evaluation = evaluation_of(before.model, model, plan, sets, wished, learnt, common)
     step = replace(
         step,
         evaluation=evaluation,
@@ -298,17 +328,8 @@ def _view(document: dict[str, Any], plan: Any) -> list[Block]:
         blocks.append(Line(f"{len(rows) - SHOWN_CHANGES} more in {document['run']}/edits.json"))
     blocks += [Line(text) for text in map(_structure, document["structure"]) if text]
     if document["evaluation"] is not None:
-        sides = {side: document["evaluation"][side] for side in ("before", "after")}
-        blocks += evaluation_blocks(sides)
-        blocks.append(Line(_changed(document["evaluation"]["changed"])))
+        blocks += judgement_blocks(document["evaluation"])
     return blocks
-
-
-def _changed(changed: dict[str, Any]) -> str:
-    text = f"{changed['n']:,} of {changed['of']:,} predictions changed"
-    if changed["repaired"] is None:
-        return text
-    return f"{text}: {changed['repaired']:,} repaired, {changed['broken']:,} broken"
 
 
 def _net_changes(changes: list[dict[str, Any]]) -> list[tuple[str, str, float, float]]:

@@ -1,5 +1,8 @@
 """What a model still does with a concept, and what an edit of it cost: audits and guards."""
 
+from pcbm.audit.edit_controls import edit_controls
+from pcbm.audit.edit_curve import edit_curve
+from pcbm.audit.judged import Judged
 from pcbm.audit.leaks import within_class_auc
 from pcbm.audit.margins import Margins, margins
 from pcbm.audit.pairs import paired_response
@@ -8,9 +11,12 @@ from pcbm.audit.reliance import accuracy_gap, group_gap
 
 __all__ = [
     "Evidence",
+    "Judged",
     "Margins",
     "accuracy_gap",
     "audit_model",
+    "edit_controls",
+    "edit_curve",
     "group_gap",
     "margins",
     "paired_response",

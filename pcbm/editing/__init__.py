@@ -2,6 +2,7 @@
 
 from pcbm.editing.apply import Edited, apply_edits
 from pcbm.editing.changes import Change, undo
+from pcbm.editing.chosen import ChosenOn, content_of, judged_on_chosen
 from pcbm.editing.edit import Edit
 from pcbm.editing.evaluate import evaluate_edit, evaluations, joined_evaluation, signed_reliance
 from pcbm.editing.follow import RefitSettings, refit, renormalise
@@ -15,6 +16,7 @@ from pcbm.editing.structure import ScoreMoments, merge, orthogonalise, score_mom
 
 __all__ = [
     "Change",
+    "ChosenOn",
     "Edit",
     "EditPlan",
     "Edited",
@@ -23,12 +25,14 @@ __all__ = [
     "ScoreMoments",
     "Step",
     "apply_edits",
+    "content_of",
     "edited_run",
     "evaluate_edit",
     "evaluations",
     "head_of",
     "history_of",
     "joined_evaluation",
+    "judged_on_chosen",
     "merge",
     "original_model",
     "orthogonalise",

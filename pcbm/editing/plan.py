@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pcbm.editing.chosen import ChosenOn
 from pcbm.editing.edit import (
     HOLD_AT,
     SIGNS,
@@ -48,6 +49,8 @@ class EditPlan:
         Rescale the other coefficients so that each changed row keeps its L1 norm.
     refit : bool
         Fit the other coefficients and the intercepts again.
+    chosen_on : ChosenOn or None
+        The rows that suggested the edits, where known: judging on them brings a warning.
 
     Examples
     --------
@@ -65,6 +68,7 @@ class EditPlan:
     orthogonalise: bool = False
     renormalise: bool = False
     refit: bool = False
+    chosen_on: ChosenOn | None = None
 
     def zero(
         self, concept: str, classes: str | Iterable[object] | None = None, *, at: str = "mean"
@@ -140,6 +144,10 @@ class EditPlan:
             reason=self.reason if reason is None else reason,
             date=self.date if date is None else date,
         )
+
+    def chosen(self, on: ChosenOn | None) -> EditPlan:
+        """Say which rows suggested the edits; None if none did."""
+        return replace(self, chosen_on=on)
 
     @property
     def needs_data(self) -> str | None:

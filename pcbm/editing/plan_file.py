@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from pcbm.editing.chosen import ChosenOn
 from pcbm.editing.edit import KEYS, NUMBER_OF
 from pcbm.errors import InputError, near
 
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 TEXTS = ("author", "reason", "date")
 FOLLOW_UPS = ("orthogonalise", "renormalise", "refit")
-PLAN_KEYS = ("schema_version", *TEXTS, "edits", *FOLLOW_UPS)
+CHOSEN = "chosen_on"
+PLAN_KEYS = ("schema_version", *TEXTS, "edits", *FOLLOW_UPS, CHOSEN)
 EXAMPLE = '{"op": "zero", "concept": "stripes"}'
 
 
@@ -30,12 +32,17 @@ def plan_schema() -> dict[str, Any]:
 
 
 def plan_record(plan: EditPlan) -> dict[str, Any]:
-    """Return a plan as a JSON value, its keys always in the same order."""
+    """Return a plan as a JSON value, its keys always in the same order.
+
+    ``chosen_on`` is there only where it is known.
+    """
+    chosen = {} if plan.chosen_on is None else {CHOSEN: plan.chosen_on.as_dict()}
     return {
         "schema_version": SCHEMA_VERSION,
         **{key: getattr(plan, key) for key in TEXTS},
         "edits": [edit.as_dict() for edit in plan.edits],
         **{key: getattr(plan, key) for key in FOLLOW_UPS},
+        **chosen,
     }
 
 
@@ -76,6 +83,8 @@ def read_plan(empty: EditPlan, record: Any, source: str) -> EditPlan:
         )
     plan = empty.signed(**{key: _text(record, key, source) for key in TEXTS})
     plan = plan.followed_by(**{key: _flag(record, key, source) for key in FOLLOW_UPS})
+    if record.get(CHOSEN) is not None:
+        plan = plan.chosen(ChosenOn.from_dict(record[CHOSEN], source))
     for number, edit in enumerate(edits, start=1):
         plan = _read_edit(plan, edit, f"{source}, edit {number}")
     return plan

@@ -1,0 +1,75 @@
+"""What intercepts alone can do: an edit that only moves class shares needs no concept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+STEPS = 300
+CANDIDATES = 41
+SWEEPS = 2
+
+
+def two_sided(logits: np.ndarray) -> np.ndarray:
+    """Return logits with one column a class; one row (n, 1) becomes (0, s)."""
+    return np.column_stack([np.zeros(len(logits)), logits]) if logits.shape[1] == 1 else logits
+
+
+def shift_to_shares(logits: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Return the shift of the logits with which each class is predicted as often as wanted.
+
+    Parameters
+    ----------
+    logits : ndarray, shape (n, C)
+    wanted : ndarray, shape (C,)
+        Numbers of rows.
+
+    Returns
+    -------
+    ndarray, shape (C,)
+        The best of a damped search; exact for two classes but for ties.
+    """
+    n, classes = logits.shape
+    if classes == 2:
+        margin = np.sort(logits[:, 1] - logits[:, 0])[::-1]
+        count = int(wanted[1])
+        ends = np.concatenate([[margin[0] + 1], margin, [margin[-1] - 1]])
+        return np.array([0.0, -(ends[count] + ends[count + 1]) / 2])
+    shift, best, least = np.zeros(classes), np.zeros(classes), np.inf
+    width = float(logits.std()) or 1.0
+    for step in range(STEPS):
+        counts = np.bincount((logits + shift).argmax(axis=1), minlength=classes)
+        off = np.abs(counts - wanted).sum()
+        if off < least:
+            least, best = off, shift.copy()
+        if off == 0:
+            break
+        shift += width * (wanted - counts) / n / (1 + step / 20)
+    return best
+
+
+def best_shift(logits: np.ndarray, value: Callable[[np.ndarray], float]) -> np.ndarray:
+    """Return the shift of the logits with the highest value, class by class over a grid.
+
+    Parameters
+    ----------
+    logits : ndarray, shape (n, C)
+        Of all rows that ``value`` looks at.
+    value : callable
+        From predicted class positions (n,) to a figure. The search sees the rows it is judged on,
+        so that what it reaches is more than what a bias could do honestly.
+    """
+    classes = logits.shape[1]
+    shift, best = np.zeros(classes), value(logits.argmax(axis=1))
+    for _ in range(SWEEPS if classes > 2 else 1):
+        for c in range(1 if classes == 2 else 0, classes):
+            others = np.delete(logits + shift, c, axis=1).max(axis=1)
+            gaps = others - logits[:, c]
+            for candidate in np.quantile(gaps, np.linspace(0, 1, CANDIDATES)):
+                trial = shift.copy()
+                trial[c] = candidate
+                found = value((logits + trial).argmax(axis=1))
+                if found > best:
+                    best, shift = found, trial
+    return shift
