@@ -22,6 +22,7 @@ from pcbm.heads.selection import (
 from pcbm.heads.solutions import Path
 from pcbm.heads.sparsity import Selected, at_point, exact_nec, refitted, truncated_nec
 from pcbm.heads.standardise import standardise
+from pcbm.heads.strengths import grid
 
 Array = NDArray[np.float64]
 
@@ -87,8 +88,9 @@ class SparseLinear(BaseEstimator):
         lams = None
         if self.lam is not None:
             top = lam_max(Z, target, **settings)
-            grid = top * np.exp(np.linspace(0, np.log(self.lam_min_ratio), self.n_lams))
-            lams = np.sort(np.append(grid[np.abs(grid - self.lam) > SLACK * grid], self.lam))[::-1]
+            others = grid(top, self.n_lams, self.lam_min_ratio)
+            others = others[np.abs(others - self.lam) > SLACK * others]
+            lams = np.sort(np.append(others, self.lam))[::-1]
         return elastic_net_path(
             Z,
             target,

@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 from pcbm.errors import InputError
 from pcbm.heads.duality import Duality
 from pcbm.heads.inputs import check_lam, check_lams, check_penalty, check_point, check_problem
-from pcbm.heads.path import lam_max_of, null_point
 from pcbm.heads.penalties import ElasticNet
 from pcbm.heads.problem import Point, Problem
 from pcbm.heads.solutions import Path, Recorder
+from pcbm.heads.strengths import lam_max_of, null_point
 
 Array = NDArray[np.float64]
 

@@ -16,6 +16,7 @@ from pcbm.heads.inputs import check_grid, check_scores, check_target, check_weig
 from pcbm.heads.measures import check_rule, row_scores
 from pcbm.heads.path import elastic_net_path
 from pcbm.heads.solutions import Path
+from pcbm.heads.strengths import grid
 
 Array = NDArray[np.float64]
 Fold = NDArray[np.intp]
@@ -126,29 +127,29 @@ def cross_validated_lam(
     )
     scores, target, weights = scores[there], target[there], weights[there]
     settings: dict[str, Any] = {"family": family, "l1_ratio": l1_ratio, "lower": lower}
-    grid = check_grid(n_lams, lam_min_ratio, lams)
-    if grid is None:
+    strengths = check_grid(n_lams, lam_min_ratio, lams)
+    if strengths is None:
         top = lam_max(scores, target, sample_weight=weights, **settings)
-        grid = top * np.exp(np.linspace(0, np.log(lam_min_ratio), n_lams))
+        strengths = grid(top, n_lams, lam_min_ratio)
     parts = [fold == f for f in np.unique(fold[fold != ALWAYS_FITTED])]
-    means, necs = np.empty((len(parts), len(grid))), np.empty((len(parts), len(grid)))
+    means, necs = np.empty((len(parts), len(strengths))), np.empty((len(parts), len(strengths)))
     for f, held in enumerate(parts):
         fitted = weights[~held]
         path = elastic_net_path(
-            scores[~held], target[~held], lams=grid, tol=tol, sample_weight=fitted, **settings
+            scores[~held], target[~held], lams=strengths, tol=tol, sample_weight=fitted, **settings
         )
         means[f] = _mean_scores(path, scores[held], target[held], weights[held], measure)
         necs[f] = path.nec
     shares = np.array([weights[held].sum() for held in parts])
     mean, error = _over_folds(means, shares)
-    best, index = _choose(mean, error, grid, rule)
+    best, index = _choose(mean, error, strengths, rule)
     record = CrossValidation(
-        lam=float(grid[index]),
+        lam=float(strengths[index]),
         index=index,
         best_index=best,
         rule=rule,
         measure=measure,
-        lams=grid.tolist(),
+        lams=strengths.tolist(),
         nec=necs.mean(axis=0).tolist(),
         score=mean.tolist(),
         standard_error=error.tolist(),

@@ -31,8 +31,7 @@ def check_problem(
     free: ArrayLike | None,
 ) -> tuple[Problem, NDArray | None]:
     """Return the problem and its classes (None for multilabel and gaussian)."""
-    if family not in FAMILIES:
-        raise InputError(f"family={family!r} is unknown: {near(str(family), FAMILIES)}")
+    check_family(family)
     source = as_source(Z)
     n, width = source.shape
     target = check_target(y, n)
@@ -57,6 +56,12 @@ def check_problem(
         ),
         classes,
     )
+
+
+def check_family(family: str) -> None:
+    """Refuse the name of a family that does not exist."""
+    if family not in FAMILIES:
+        raise InputError(f"family={family!r} is unknown: {near(str(family), FAMILIES)}")
 
 
 def _features(source: Source, found: Survey, kept: NDArray[np.intp] | None) -> Rows:
@@ -177,6 +182,12 @@ def check_tol(tol: float) -> None:
     """Refuse a tolerance that is not positive and finite."""
     if not isinstance(tol, numbers.Real) or not 0 < tol < np.inf:
         raise InputError(f"tol={tol!r}: give a positive number")
+
+
+def check_max_iter(max_iter: int) -> None:
+    """Refuse a cap on iterations that is no number of them."""
+    if not isinstance(max_iter, numbers.Integral) or max_iter < 1:
+        raise InputError(f"max_iter={max_iter!r}: give a whole number of at least 1")
 
 
 def _check_factor(penalty_factor: ArrayLike | None, width: int) -> Array:

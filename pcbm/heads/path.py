@@ -1,32 +1,36 @@
-"""The regularisation path: one warm-started solution per strength of the penalty."""
+"""The regularisation path: one solution per strength of the penalty, by the solver asked for."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 
-from pcbm.errors import InputError
+from pcbm.heads.backends.abilities import check_able
 from pcbm.heads.device import on_device
-from pcbm.heads.inputs import check_grid, check_penalty, check_point, check_problem, check_tol
-from pcbm.heads.penalties import ElasticNet, Penalty
-from pcbm.heads.problem import Point, Problem
-from pcbm.heads.screen import Screen
+from pcbm.heads.inputs import (
+    check_family,
+    check_grid,
+    check_max_iter,
+    check_penalty,
+    check_point,
+    check_problem,
+    check_tol,
+)
+from pcbm.heads.newton_path import newton_path
 from pcbm.heads.solutions import Path, Recorder
-from pcbm.heads.solver import Outcome
-from pcbm.heads.streaming import Streamed
+from pcbm.heads.strengths import grid, lam_max_of, null_point
+from pcbm.heads.task import Solver, Task
 from pcbm.heads.threads import team
 
 Array = NDArray[np.float64]
 
-SMALLEST_L1_RATIO = 1e-3  # stands in for l1_ratio in lam_max, which is infinite for pure ridge
 MAX_ITER = 1000
-NULL_TOL = 1e-10  # violation of the null model, over its largest gradient
-LARGEST_DROP = 3.0  # ratio of two strengths above which others are solved between them
-ROUGHLY = 0.3  # tolerance of those, over their lam
+ROUNDING = 1e-12  # of a violation divided by lam
 
 
 def elastic_net_path(
@@ -93,7 +97,7 @@ def elastic_net_path(
         Bounds of the coefficients, ``lower <= 0 <= upper``, infinite for none; ``lower=0`` keeps
         every coefficient non-negative. Not for grouped.
     max_iter : int
-        Cap on the iterations of one point. Reaching it gives a ConvergenceWarning.
+        Cap on the iterations of one point. One ConvergenceWarning tells of points above ``tol``.
     solver : {"newton", "glmnet", "saga", "minibatch", "sgd"}
         newton is ours. The others give the same solutions, each judged by the same ``kkt``, and
         refuse what they cannot do: glmnet is R's Fortran (extra ``glmnet``, GPL-2), saga is
@@ -120,129 +124,73 @@ def elastic_net_path(
     coordinate descent", J. Stat. Softw. 33 (2010). Yuan, Ho, Lin, "An improved GLMNET for
     l1-regularized logistic regression", JMLR 13 (2012).
     """
-    if device is not None and solver != "newton":
-        raise InputError(
-            f"device={device!r} does not serve solver={solver!r}: leave one of them out"
-        )
-    if solver != "newton":
-        from pcbm.heads.backends.dispatch import other_path  # which builds on this module
+    check_family(family)
+    options = {"offset": offset, "free": free, "start": start, "penalty_factor": penalty_factor}
+    check_able(solver, family, {**options, "lower": lower, "upper": upper, "device": device})
+    check_tol(tol)
+    check_max_iter(max_iter)
+    if solver == "sgd":
+        from pcbm.heads.backends.sgd import paper_path
 
-        return other_path(
-            solver,
-            Z,
-            y,
-            family=family,
-            l1_ratio=l1_ratio,
-            n_lams=n_lams,
-            lam_min_ratio=lam_min_ratio,
-            lams=lams,
-            tol=tol,
-            sample_weight=sample_weight,
-            offset=offset,
-            free=free,
-            start=start,
-            penalty_factor=penalty_factor,
-            lower=lower,
-            upper=upper,
-            max_iter=max_iter,
-            seed=seed,
+        path = paper_path(
+            Z, y, lams, family=family, l1_ratio=l1_ratio, sample_weight=sample_weight, seed=seed
         )
+        _warn(path, tol)
+        return path
     problem, classes = check_problem(Z, y, family, sample_weight, offset, free)
     if device is not None:
         problem = on_device(problem, device)
     net = check_penalty(problem, family, l1_ratio, penalty_factor, lower, upper)
-    check_tol(tol)
-    given = check_grid(n_lams, lam_min_ratio, lams)
+    strengths = check_grid(n_lams, lam_min_ratio, lams)
     first = None if start is None else check_point(problem, *start, "start")
     with team(problem.n, *problem.shape):
         null = null_point(problem, net)
-        top = lam_max_of(null, net)
-        strengths = given
         if strengths is None:
-            strengths = top * np.exp(np.linspace(0, np.log(lam_min_ratio), n_lams))
-        point, last = null, top
-        if first is not None:
-            point, last = problem.at(net.feasible(first[0]), first[1]), strengths[0]
-        screen = _search(problem, grouped=net.grouped)
-        record = Recorder(null)
-        solved: list[Point] = []  # the last two, for the line through them
-        for index, lam in enumerate(strengths):
-            for rough in _between(last, lam):
-                point = screen.solve(point, net.at(rough), ROUGHLY * rough, max_iter).point
-            last, penalty = lam, net.at(lam)
-            ahead = _ahead(solved, strengths[: index + 1], penalty)
-            outcome = screen.solve(point, penalty, tol * lam, max_iter, ahead)
-            if not outcome.converged:
-                _warn(lam, outcome, tol)
-            point = outcome.point
-            solved = [*solved, point][-2:]
-            record.add(lam, point, penalty, outcome.violation, outcome.n_iter)
-    return record.path(family, classes)
+            strengths = grid(lam_max_of(null, net), n_lams, lam_min_ratio)
+        begin = null if first is None else problem.at(net.feasible(first[0]), first[1])
+        task = Task(problem, null, begin, strengths, net, tol=tol, max_iter=max_iter, seed=seed)
+        path = replace(_solved(task, solver).path(family, classes), solver=solver)
+    _warn(path, tol)
+    return path
 
 
-def _search(problem: Problem, *, grouped: bool) -> Screen | Streamed:
-    """Return what solves a path's points: rows that are dear to read are read less often."""
-    return (Streamed if problem.streamed else Screen)(problem, grouped=grouped)
+def _solved(task: Task, solver: str) -> Recorder:
+    """Return what a solver found, judged by the same double-precision check whoever it is."""
+    solve = _solver(solver)
+    record = Recorder(task.null)
+    for lam, found in zip(task.lams, solve(task), strict=True):
+        penalty = task.net.at(lam)
+        record.add(lam, found.point, penalty, found.point.violation(penalty), found.n_iter)
+    return record
 
 
-def _ahead(solved: list[Point], lams: Array, penalty: Penalty) -> tuple[Array, Array] | None:
-    """Guess the solution at the newest of ``lams`` from the last two, as a straight line in lam.
+def _solver(name: str) -> Solver:
+    """Return a solver; others than ours are imported when they are asked for."""
+    if name == "newton":
+        return newton_path
+    if name == "glmnet":
+        from pcbm.heads.backends.from_glmnet import glmnet_path
 
-    Coefficients keep their zeros, signs and active bounds. Steps of equal size in the logarithm
-    of lam leave the line good to a few parts in a hundred of the objective's change.
-    """
-    if len(solved) < 2 or not lams[-1] < lams[-2] < lams[-3]:
-        return None
-    share = (lams[-1] - lams[-2]) / (lams[-2] - lams[-3])
-    before, newest = solved
-    coef = newest.coef + share * (newest.coef - before.coef)
-    start, end = before.original_intercept, newest.original_intercept
-    return penalty.on_face(coef, newest.coef), end + share * (end - start)
+        return glmnet_path
+    if name == "saga":
+        from pcbm.heads.backends.saga import saga_path
 
+        return saga_path
+    from pcbm.heads.backends.minibatch import minibatch_path
 
-def _between(last: float, lam: float) -> Array:
-    """Return strengths on the way down from ``last`` to ``lam``, where that is far.
-
-    Newton steps from a solution of a much greater strength are poor, because rows that are
-    fitted with near certainty in the end are not so at the start.
-    """
-    steps = int(np.ceil(np.log(max(last / lam, 1.0)) / np.log(LARGEST_DROP)))
-    return last * (lam / last) ** (np.arange(1, steps) / max(steps, 1))
+    return minibatch_path
 
 
-def null_point(problem: Problem, net: ElasticNet) -> Point:
-    """Return the solution with every penalised coefficient at zero."""
-    point = problem.start()
-    if problem.offset is None and (net.factor > 0).all():
-        return point
-    nothing = np.zeros_like(net.factor)
-    penalty = Penalty(nothing, nothing, net.free & (net.factor == 0), box=net.box)
-    scale = max(float(np.abs(point.slopes).max(initial=0.0)), np.finfo(float).tiny)
-    screen = _search(problem, grouped=False)
-    return screen.solve(point, penalty, NULL_TOL * scale, MAX_ITER).point
-
-
-def lam_max_of(null: Point, net: ElasticNet) -> float:
-    """Return the least strength at which every penalised coefficient is zero.
-
-    max_j |dL/dW_kj| / (f_j l1_ratio) at the null model, over coefficients that may follow their
-    gradient; the column norm when grouped. Where there are none, or the null model is perfect, no
-    strength is the least; 1 stands in.
-    """
-    slopes = net.at(1.0).allowed(null.original_slopes)
-    size = np.linalg.norm(slopes, axis=0) if net.grouped else np.abs(slopes).max(axis=0)
-    penalised = net.factor > 0
-    top = (size[penalised] / net.factor[penalised]).max(initial=0.0)
-    if null.problem.constant:  # only rounding is left
-        top = 0.0
-    return float(top / max(net.l1_ratio, SMALLEST_L1_RATIO)) if top > 0 else 1.0
-
-
-def _warn(lam: float, outcome: Outcome, tol: float) -> None:
-    warnings.warn(
-        f"lam={lam:.4g} stopped after {outcome.n_iter} iterations at a violation of "
-        f"{outcome.violation / lam:.2e} lam, above tol={tol:g}: "
-        "raise tol or max_iter, or standardise the columns",
-        ConvergenceWarning,
-        stacklevel=3,
-    )
+def _warn(path: Path, tol: float) -> None:
+    """Warn, once, of the strength that is furthest from its solution."""
+    worst = int(path.kkt.argmax())
+    above = int((path.kkt > tol * (1 + ROUNDING)).sum())
+    remedy = "standardise the columns" if path.solver == "newton" else "use solver='newton'"
+    if above:
+        warnings.warn(
+            f"solver={path.solver!r} left {above} of {len(path)} strengths above tol={tol:g}, at "
+            f"worst lam={path.lams[worst]:.4g} with a violation of {path.kkt[worst]:.2e} lam: "
+            f"raise tol or max_iter, or {remedy}",
+            ConvergenceWarning,
+            stacklevel=3,
+        )

@@ -117,6 +117,11 @@ class Streamed:
         return found.coef, found.intercept
 
 
+def search(problem: Problem, *, grouped: bool) -> Screen | Streamed:
+    """Return what solves a path's points: rows that are dear to read are read less often."""
+    return (Streamed if problem.streamed else Screen)(problem, grouped=grouped)
+
+
 def _passes_left(ratio: float, to_go: float) -> float:
     """Return how many more passes that leave ``ratio`` of the violation leave ``to_go`` of it."""
     return float(np.log(to_go) / np.log(min(max(ratio, 1e-3), SLOWEST)))

@@ -106,7 +106,7 @@ def test_a_label_that_never_changes_has_no_coefficients(solver):
     assert path.coefs[0, 0].any()
 
 
-@pytest.mark.parametrize("solver", ["saga", "minibatch"])
+@pytest.mark.parametrize("solver", ["newton", "saga", "minibatch"])
 def test_one_warning_names_the_worst_strength_when_iterations_run_out(solver):
     Z, y = few_rows("multinomial")
     with pytest.warns(ConvergenceWarning) as caught:
@@ -228,6 +228,10 @@ def test_paper_mode_ends_above_the_optimum_of_its_own_objective(family):
     [
         ({"solver": "newtom"}, "solver='newtom' is unknown: did you mean 'newton'?"),
         (
+            {"solver": "saga", "family": "binomal"},
+            "family='binomal' is unknown: did you mean 'binomial' or 'multinomial'?",
+        ),
+        (
             {"solver": "glmnet", "family": "grouped"},
             "solver='glmnet' does not serve family 'grouped': use solver='newton' or 'minibatch'",
         ),
@@ -285,7 +289,7 @@ def test_a_default_fit_imports_no_backend():
     code = (
         "import sys, numpy as np; from pcbm.heads import SparseLinearHead; "
         "SparseLinearHead(n_lams=3).fit(np.eye(8), [0, 1] * 4); "
-        "print([m for m in ('pcbm.heads.backends.dispatch', 'pcbm.heads.backends.from_glmnet', "
+        "print([m for m in ('pcbm.heads.backends.from_glmnet', "
         "'pcbm.heads.backends.minibatch', 'pcbm.heads.backends.saga', 'pcbm.heads.backends.sgd', "
         "'glmnetforpython', 'matplotlib', 'torch') if m in sys.modules])"
     )

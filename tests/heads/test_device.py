@@ -75,7 +75,10 @@ def test_a_point_on_a_device_is_the_point_on_the_host(device, family):
         ({"device": "cuda:99"}, "device='cuda:99' cannot be used here"),
         ({"device": "tpu"}, "device='tpu' cannot be used here"),
         ({"device": "mps"}, "device='mps' has no double precision"),
-        ({"device": "cpu", "solver": "saga"}, "device='cpu' does not serve solver='saga'"),
+        (
+            {"device": "cpu", "solver": "saga"},
+            "solver='saga' does not serve device: use",
+        ),
     ],
 )
 def test_devices_that_do_not_serve_are_refused(options, message):

@@ -61,6 +61,7 @@ PATHS = {
     "ratio": ({"l1_ratio": 1.5}, "l1_ratio=1.5"),
     "NaN ratio": ({"l1_ratio": np.nan}, "l1_ratio=nan"),
     "tol": ({"tol": 0}, "tol=0"),
+    "max_iter": ({"max_iter": 0}, "max_iter=0: give a whole number of at least 1"),
     "factor shape": ({"penalty_factor": np.ones(3)}, "penalty_factor has shape (3,)"),
     "negative factor": ({"penalty_factor": -np.ones(4)}, "penalty_factor"),
     "n_lams": ({"n_lams": 0}, "n_lams=0"),

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pcbm.errors import InputError, near
+from pcbm.heads.inputs import FAMILIES
 
-EVERY = ("multinomial", "grouped", "binomial", "multilabel", "gaussian")
-UNGROUPED = ("multinomial", "binomial", "multilabel", "gaussian")
+UNGROUPED = tuple(name for name in FAMILIES if name != "grouped")
 OPTIONS = frozenset({"offset", "free", "start", "penalty_factor", "lower", "upper"})
 
 
@@ -27,10 +27,10 @@ class Ability:
 
 
 ABILITIES = {
-    "newton": Ability(EVERY, OPTIONS),
+    "newton": Ability(FAMILIES, OPTIONS | {"device"}),
     "glmnet": Ability(UNGROUPED, frozenset({"offset", "penalty_factor"})),
     "saga": Ability(UNGROUPED),
-    "minibatch": Ability(EVERY, OPTIONS),
+    "minibatch": Ability(FAMILIES, OPTIONS),
     "sgd": Ability(("multinomial", "binomial")),
 }
 SOLVERS = tuple(ABILITIES)
@@ -48,6 +48,7 @@ def check_able(solver: str, family: str, options: Mapping[str, object]) -> None:
     Parameters
     ----------
     solver, family : str
+        The family is one of `FAMILIES`.
     options : name -> value of the optional arguments; None was not given
     """
     check_solver(solver)

@@ -25,9 +25,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pcbm.errors import InputError, MissingExtraError, need
-from pcbm.heads.backends.task import Found, Task, matrix
 from pcbm.heads.datafits import Gaussian, Logistic, Multinomial
 from pcbm.heads.problem import Point
+from pcbm.heads.task import Found, Task, matrix
 
 Array = NDArray[np.float64]
 

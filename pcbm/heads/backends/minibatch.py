@@ -20,10 +20,10 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from pcbm.heads.backends.task import Found, Task, block
 from pcbm.heads.datafits import Gaussian, Multinomial
 from pcbm.heads.penalties import Penalty
 from pcbm.heads.problem import Point, Problem
+from pcbm.heads.task import Found, Task, block
 
 Array = NDArray[np.float64]
 

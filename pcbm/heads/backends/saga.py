@@ -19,8 +19,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import ElasticNet, LogisticRegression
 from sklearn.utils.fixes import parse_version
 
-from pcbm.heads.backends.task import Found, Task, matrix
+from pcbm.errors import InputError
 from pcbm.heads.datafits import Gaussian, Logistic, Multinomial
+from pcbm.heads.task import Found, Task, matrix
 
 Array = NDArray[np.float64]
 
@@ -63,6 +64,11 @@ def _blocks(task: Task) -> list[Rows]:
     Z = matrix(task.problem)
     datafit = task.problem.datafit
     if isinstance(datafit, Multinomial):
+        if datafit.n_rows == 2:
+            raise InputError(
+                "a multinomial of two classes is one row in scikit-learn: use family='binomial', "
+                "or solver='newton'"
+            )
         return [Softmax(Z, datafit.labels, task, slice(None))]
     assert isinstance(datafit, Logistic | Gaussian)
     kind = Softmax if isinstance(datafit, Logistic) else Squares

@@ -1,4 +1,4 @@
-"""One path to be solved, as a backend sees it."""
+"""One path to be solved, as every solver sees it: ours (`newton_path`) and those in `backends`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Task:
     ----------
     problem : centred features, loss, offset and free coefficients
     null : the solution with every penalised coefficient at zero
-    first : the point to start from
+    first : the point to start from, ``null`` where none was given
     lams : (L,) strengths, in the order of the answer
     net : the penalty but for its strength
     tol : largest violation over lam
@@ -47,13 +47,13 @@ class Task:
 
 @dataclass(frozen=True)
 class Found:
-    """What a backend gives for one strength: a point of the problem, and the iterations spent."""
+    """What a solver gives for one strength: a point of the problem, and the iterations spent."""
 
     point: Point
     n_iter: int
 
 
-class Backend(Protocol):
+class Solver(Protocol):
     """Solves a task: one `Found` for each strength, in order, converged or not."""
 
     def __call__(self, task: Task) -> Iterable[Found]:
