@@ -39,7 +39,7 @@ def explain(
     values = held_scores(held or [])
     rows = read(data, common)
     if id:  # a few rows are quicker embedded than looked up among all
-        acts = activations_like(loaded, run, rows.take(_positions(rows, id)), choice, common)
+        acts = activations_like(loaded, run, rows.take(positions(rows, id)), choice, common)
     else:
         acts = activations_like(loaded, run, rows, choice, common)
         acts = acts.take(split_part(acts, split, default_test=False)[0])
@@ -55,7 +55,8 @@ def explain(
     )
 
 
-def _positions(rows: Any, ids: list[str]) -> list[int]:
+def positions(rows: Any, ids: list[str]) -> list[int]:
+    """Return where the rows with these ids are; an unknown id raises InputError."""
     place = {str(name): i for i, name in enumerate(rows.ids)}
     for name in ids:
         if name not in place:

@@ -14,6 +14,8 @@ from pcbm._version import __version__
 from pcbm.cli import (
     audit,
     bank,
+    check,
+    counterfactual,
     demo,
     edit,
     embed,
@@ -77,6 +79,8 @@ COMMANDS: dict[str, Callable[..., Result]] = {
     "evaluate": evaluate.evaluate,
     "predict": predict.predict,
     "explain": explain.explain,
+    "check": check.check,
+    "counterfactual": counterfactual.counterfactual,
     "edit": edit.edit,
     "audit": audit.audit,
     "report": report.report,

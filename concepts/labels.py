@@ -114,6 +114,42 @@ def concept_labels(path: str | Path, concept: str, ids: np.ndarray) -> np.ndarra
     return np.array([known.get(str(name), -1) for name in ids])
 
 
+def concept_table(path: str | Path, ids: np.ndarray) -> tuple[list[str], np.ndarray]:
+    """Read a table of concept labels for given rows.
+
+    Parameters
+    ----------
+    path : path
+        A ``.csv`` as for `bank_from_csv`.
+    ids : ndarray of str, shape (n,)
+
+    Returns
+    -------
+    names : list of str, length m
+    values : ndarray of int8, shape (n, m)
+        1, 0, and -1 for not known, also for rows that the table does not have.
+
+    Raises
+    ------
+    InputError
+        No ``id`` column or no concept, another value, an id twice, or no id in common.
+    """
+    file = Path(path)
+    table = read_csv(file)
+    keys, concepts = _columns(file, table)
+    place = {key: position for position, key in enumerate(keys)}
+    found = np.array([place.get(str(name), -1) for name in ids])
+    if not (found >= 0).any():
+        raise InputError(
+            f"{file} shares no id with the {len(ids)} rows (it starts with {keys[0]!r}, they with "
+            f"{str(ids[0])!r}): use the ids of the data"
+        )
+    columns = [_zero_one(file, name, keys, table[name].to_pylist()) for name in concepts]
+    values = np.stack(columns, axis=1).astype(np.int8)[found]
+    values[found < 0] = -1
+    return concepts, values
+
+
 def _columns(file: Path, table: pa.Table) -> tuple[list[str], list[str]]:
     names = table.column_names
     if "id" not in names:

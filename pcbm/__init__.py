@@ -40,6 +40,7 @@ _PARTS = (
     "concepts",
     "editing",
     "explain",
+    "faithfulness",
     "heads",
     "model",
     "projection",

@@ -20,7 +20,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("residual",),
     ("model",),
     ("editing", "explain"),
-    ("audit",),
+    ("audit", "faithfulness"),
     ("report",),
     ("demo",),
     ("cli",),
