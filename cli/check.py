@@ -115,7 +115,7 @@ def _view(document: dict[str, Any]) -> list[Block]:
     )
     checks = document["checks"]
     for name, finding in checks.items():
-        text = finding["text"] if finding else f"not measured: {document['not_measured'][name]}"
+        text = finding["text"] if finding else f"not measurable: {document['not_measurable'][name]}"
         blocks.append(Line(f"{name}: {text}"))
     if checks.get("nec"):
         rows = [

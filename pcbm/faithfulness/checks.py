@@ -44,7 +44,7 @@ class Finding(Protocol):
         ...
 
 
-class NotMeasuredError(Exception):
+class NotMeasurableError(Exception):
     """A check cannot be made on what was given; the message says why."""
 
 
@@ -80,7 +80,7 @@ class Case:
     def fitted(self) -> FittedRows:
         """Return the rows to fit on, at the strength of the run."""
         if self.train is None:
-            raise NotMeasuredError("no training rows were given: add them")
+            raise NotMeasurableError("no training rows were given: add them")
         model, y = self.model, self.train.y
         rows = FittedRows(
             self.standardised(self.train),
@@ -133,7 +133,7 @@ def run_checks(
     -------
     dict
         ``checks``: name -> the figures and one sentence ``text``, None where not measured;
-        ``not_measured``: name -> why.
+        ``not_measurable``: name -> why.
 
     Raises
     ------
@@ -161,9 +161,9 @@ def run_checks(
         try:
             found = check(case, tell)
             checks[name] = found if isinstance(found, Mapping) else found.as_dict()
-        except NotMeasuredError as reason:
+        except NotMeasurableError as reason:
             checks[name], missing[name] = None, str(reason)
-    return {"checks": checks, "not_measured": missing}
+    return {"checks": checks, "not_measurable": missing}
 
 
 def _check_classes(case: Case) -> None:
@@ -204,13 +204,14 @@ def _share(case: Case, tell: Tell) -> Finding:
 
 def _hard(case: Case, tell: Tell) -> dict[str, Any]:
     _needs_concepts(case)
-    fitted, judged = case.fitted(), case.rows()
-    soft = fitted.fit()
-    zero = (0.0 - case.model.mean_) / case.model.scale_
+    fitted, judged, model = case.fitted(), case.rows(), case.model
+    zero = (0.0 - model.mean_) / model.scale_
     cuts = dict(zip(THRESHOLDS, (zero, np.median(fitted.Z, axis=0)), strict=True))
     found = {}
     for done, (name, cut) in enumerate(cuts.items(), 1):
-        hard = hard_concepts(judged, fitted, soft.coef, soft.intercept, cut, name, seed=case.seed)
+        hard = hard_concepts(
+            judged, fitted, model.coef_, model.intercept_, cut, name, seed=case.seed
+        )
         found[name] = hard.as_dict()
         tell(done, len(cuts))
     return {**found, "text": "; ".join(found[name]["text"] for name in THRESHOLDS)}
@@ -218,10 +219,10 @@ def _hard(case: Case, tell: Tell) -> dict[str, Any]:
 
 def _leakage(case: Case, tell: Tell) -> Finding:
     if case.model.head_.family_ in ("gaussian", "multilabel"):
-        raise NotMeasuredError("leakage is measured for tasks with one class a row")
+        raise NotMeasurableError("it is for tasks with one class a row")
     labels = case.concepts
     if labels is None:
-        raise NotMeasuredError("not measurable: no concept labels were given")
+        raise NotMeasurableError("no concept labels were given")
     names = list(case.model.concept_names_)
     columns = [names.index(name) for name in labels.names if name in names]
     kept = [j for j, name in enumerate(labels.names) if name in names]
@@ -274,7 +275,7 @@ def _constraint(case: Case, tell: Tell) -> Finding:
 
 def _needs_concepts(case: Case) -> None:
     if not case.model.coef_.any():
-        raise NotMeasuredError("the head uses no concept")
+        raise NotMeasurableError("the head uses no concept")
 
 
 def _some(X: Any, seed: int) -> Any:

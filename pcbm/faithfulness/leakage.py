@@ -64,7 +64,8 @@ class Leakage:
         """The finding in one sentence."""
         low, high = self.interval
         figures = f"{self.nats:.3f} nats ({self.bits:.3f} bits; 95 % {low:.3f} to {high:.3f})"
-        left = f"of the {self.given_concepts:.3f} that {self.concepts} concept labels leave open"
+        names = "1 concept" if self.concepts == 1 else f"{self.concepts} concepts"
+        left = f"of the {self.given_concepts:.3f} that the labels of {names} leave open"
         if not self.found:
             return f"no leakage found: the scores add {figures} {left}"
         return f"the scores tell {figures} of the class beyond their concepts, {left}"

@@ -147,12 +147,14 @@ def refitted(
     sample_weight: ArrayLike | None = None,
     tol: float = 1e-3,
     lower: ArrayLike | None = None,
+    ridge: float = REFIT_RIDGE,
 ) -> Selected:
     """Return a head fitted again on the support of ``point``, without the 1-norm.
 
-    Minimises mean loss + 0.001/2 ||W||_2^2 over the coefficients that are not zero and the
-    intercepts: the relaxed lasso's end, with a ridge so light that it hardly shrinks standardised
-    columns, but gives separable classes a solution. Other parameters as for `elastic_net_path`.
+    Minimises mean loss + ridge/2 ||W||_2^2 over the coefficients that are not zero and the
+    intercepts: the relaxed lasso's end. The default ridge of 0.001 hardly shrinks standardised
+    columns that are not nearly collinear, and gives separable classes a solution. Other
+    parameters as for `elastic_net_path`.
 
     References
     ----------
@@ -164,7 +166,7 @@ def refitted(
         y,
         family=family,
         l1_ratio=0.0,
-        lams=[REFIT_RIDGE],
+        lams=[ridge],
         tol=tol,
         sample_weight=sample_weight,
         free=free,
