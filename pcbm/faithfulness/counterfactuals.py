@@ -247,10 +247,11 @@ def _question(
         coef = np.vstack([np.zeros_like(coef), coef])
         logits = np.array([0.0, logits[0]])
     order = np.argsort(-logits, kind="stable")
-    label = int(order[0])
-    goal = int(order[1]) if target is None else names.index(target)
-    others = [k for k in range(len(logits)) if k != goal]
-    return names[label], names[goal], coef[goal] - coef[others], logits[others] - logits[goal]
+    first = int(order[0])
+    reached = int(order[1]) if target is None else names.index(target)
+    others = [k for k in range(len(logits)) if k != reached]
+    gaps = logits[others] - logits[reached]
+    return names[first], names[reached], coef[reached] - coef[others], gaps
 
 
 def _smallest(conditions: Conditions, most: int, count: int) -> tuple[list[Array], bool]:

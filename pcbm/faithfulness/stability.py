@@ -196,8 +196,8 @@ def _choices(
     positive = (used & (coefs > 0)).sum(axis=0)
     total = np.maximum(used.sum(axis=0), 1)
     sign = np.maximum(positive, used.sum(axis=0) - positive) / total
-    places = np.argwhere((frequency > 0) | (np.abs(own) > USED))
-    places = sorted(places.tolist(), key=lambda p: (-frequency[p[0], p[1]], -abs(own[p[0], p[1]])))
+    found = np.argwhere((frequency > 0) | (np.abs(own) > USED)).tolist()
+    places = sorted(found, key=lambda p: (-frequency[p[0], p[1]], -abs(own[p[0], p[1]])))
     return tuple(
         Choice(
             row_names[c], concept_names[j], float(own[c, j]), float(frequency[c, j]),
