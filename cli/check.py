@@ -85,6 +85,11 @@ def check(
             "this run has a residual: share counts it, every other check looks at the concept "
             "part alone"
         )
+    if loaded.edits:
+        warnings.append(
+            "this run has edits: share, hard and the run's own figure look at the edited head; the "
+            "levels of nec, stability and rashomon fit heads that know nothing of the edits"
+        )
     document = {
         "run": run,
         "data": data,

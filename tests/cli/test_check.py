@@ -69,6 +69,16 @@ def test_binary_runs_and_leakage_without_labels(pcbm: Any, world: Any) -> None:
     assert list(found["checks"]["stability"]["per_row"]) == ["dog"]
 
 
+def test_an_edited_run_says_which_checks_see_the_edit(
+    pcbm: Any, world: Any, tmp_path: Path
+) -> None:
+    out = tmp_path / "edited"
+    assert pcbm("edit", world.folder / "run", "--zero", "fur", "--out", out).code == 0
+    found = pcbm("check", out, world.data, *FAST, "--json").document
+    assert "know nothing of the edits" in found["warnings"][0]
+    assert ["fur"] in [drop["concepts"] for drop in found["checks"]["rashomon"]["singles"]]
+
+
 def test_faults_are_told(pcbm: Any, world: Any, tmp_path: Path) -> None:
     run = world.folder / "run"
     line = pcbm("check", run, world.data, "--only", "rashomom").refused()
