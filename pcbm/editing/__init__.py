@@ -1,6 +1,7 @@
 """Recorded changes of a model's concepts: plans, what they did, and taking them back."""
 
 from pcbm.editing.apply import Edited, apply_edits
+from pcbm.editing.balance import balanced_weight, told_by_scores
 from pcbm.editing.changes import Change, undo
 from pcbm.editing.chosen import ChosenOn, content_of, judged_on_chosen
 from pcbm.editing.edit import Edit
@@ -25,6 +26,7 @@ __all__ = [
     "ScoreMoments",
     "Step",
     "apply_edits",
+    "balanced_weight",
     "content_of",
     "edited_run",
     "evaluate_edit",
@@ -42,6 +44,7 @@ __all__ = [
     "renormalise",
     "score_moments",
     "signed_reliance",
+    "told_by_scores",
     "undo",
     "undone_model",
     "undone_run",
