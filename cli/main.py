@@ -26,6 +26,7 @@ from pcbm.cli import (
     fit,
     predict,
     report,
+    suggest,
 )
 from pcbm.cli.options import command
 from pcbm.cli.output import Result, on_terminal
@@ -72,6 +73,7 @@ def _help_when_alone(context: typer.Context) -> None:
             print(help_text)
 
 
+SUGGEST = "edit suggest"  # one word to typer, because pcbm edit takes a RUN there
 COMMANDS: dict[str, Callable[..., Result]] = {
     "demo": demo.demo,
     "embed": embed.embed,
@@ -82,6 +84,7 @@ COMMANDS: dict[str, Callable[..., Result]] = {
     "check": check.check,
     "counterfactual": counterfactual.counterfactual,
     "edit": edit.edit,
+    SUGGEST: suggest.suggest,
     "audit": audit.audit,
     "report": report.report,
     "env": env.env,
@@ -120,9 +123,21 @@ def _sentence(doc: str | None) -> str:
     return text[:1].upper() + text[1:]
 
 
+def joined_name(arguments: Sequence[str]) -> list[str]:
+    """Make one word of a command whose name has two; a RUN called suggest is ./suggest.
+
+    >>> joined_name(["edit", "suggest", "run"])
+    ['edit suggest', 'run']
+    """
+    words = SUGGEST.split()
+    if list(arguments[:2]) == words:
+        return [SUGGEST, *arguments[2:]]
+    return list(arguments)
+
+
 def run(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; see `pcbm.cli.errors` for the codes."""
-    arguments = with_undo_count(sys.argv[1:] if argv is None else argv)
+    arguments = with_undo_count(joined_name(sys.argv[1:] if argv is None else argv))
     debug = "--debug" in arguments
     try:
         app = typer.main.get_command(build(rich=on_terminal(sys.stdout)))

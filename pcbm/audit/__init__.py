@@ -8,11 +8,13 @@ from pcbm.audit.margins import Margins, margins
 from pcbm.audit.pairs import paired_response
 from pcbm.audit.record import Evidence, audit_model
 from pcbm.audit.reliance import accuracy_gap, group_gap
+from pcbm.audit.suggest import Suggestions, suggest_edits
 
 __all__ = [
     "Evidence",
     "Judged",
     "Margins",
+    "Suggestions",
     "accuracy_gap",
     "audit_model",
     "edit_controls",
@@ -20,5 +22,6 @@ __all__ = [
     "group_gap",
     "margins",
     "paired_response",
+    "suggest_edits",
     "within_class_auc",
 ]
