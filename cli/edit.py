@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from pcbm.cli.evaluate import RunArgument
+from pcbm.cli.guards import Guards, guard_blocks, guarded
 from pcbm.cli.inputs import (
     activations_like,
     read,
@@ -24,6 +25,7 @@ from pcbm.cli.judging import (
 from pcbm.cli.judging_views import judgement_blocks
 from pcbm.cli.options import BackboneChoice, Common
 from pcbm.cli.output import Block, Line, Result, Table, warning_lines
+from pcbm.cli.pairs import PairsOption, WithOption, WithoutOption
 from pcbm.cli.plans import Wanted, edit_plan
 from pcbm.errors import InputError
 
@@ -123,6 +125,19 @@ def edit(
             rich_help_panel=AFTER,
         ),
     ] = None,
+    guard: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--guard",
+            metavar="G",
+            help="Close a hole that --zero leaves: scores, silent, recentre-classes, "
+            "recentre-groups, residual, residual-in-class; repeatable, with --train.",
+            rich_help_panel=AFTER,
+        ),
+    ] = None,
+    pairs: PairsOption = None,
+    having: WithOption = None,
+    lacking: WithoutOption = None,
     undo: Annotated[
         int | None,
         typer.Option(
@@ -199,6 +214,7 @@ def edit(
         renormalise=renormalise,
         refit=refit,
     )
+    guards = Guards(guard or (), (pairs, having, lacking))
     if undo is not None:
         further: dict[str, Any] = {
             "--plan": plan,
@@ -208,7 +224,7 @@ def edit(
             "--chosen-on": chosen_on,
             "--save-plan": save_plan,
         }
-        further |= {f"--{k}": v for k, v in wanted.follow_ups().items()}
+        further |= {f"--{k}": v for k, v in wanted.follow_ups().items()} | guards.given()
         beside = [*wanted.given(), *(option for option, value in further.items() if value)]
         if beside:
             raise InputError(f"--undo was given beside {', '.join(beside)}: run pcbm edit twice")
@@ -218,11 +234,13 @@ def edit(
     if chosen_on is not None:
         told = told.chosen(source_of(read(chosen_on, common)))
     wished = Judging(judge, shifted, control_repeats, curve)
-    check_train(told, train, wished)
+    guards.check(told, train)
+    if not guards.names:
+        check_train(told, train, wished)
     refuse_existing(out, force=force, mark=CONFIG)
     if save_plan is not None:
         refuse_existing(save_plan, force=force)
-    result = _edited(common, choice, run, told, train, wished, out, force=force)
+    result = _edited(common, choice, run, told, guards, train, wished, out, force=force)
     if save_plan is not None:
         told.save(save_plan)
     return result
@@ -248,6 +266,7 @@ def _edited(
     choice: BackboneChoice,
     run: Path,
     plan: Any,
+    guards: Guards,
     train: str | None,
     wished: Judging,
     out: Path,
@@ -271,7 +290,12 @@ def _edited(
         learnt, learnt_on = (acts.X, labels_for(before.model, acts)), given
     model, step = plan.step(before.model, train=None if plan.needs_data is None else learnt)
     sets, warnings = judged_sets(before, run, wished, choice, common)
-    if plan.needs_data is not None and learnt_on is not None:
+    if guards.names and learnt is not None:
+        edited, options = (model, step), (choice, common)
+        own = (acts, learnt[1])
+        model, step = guarded(guards, (before, run), edited, own, sets, options)
+        warnings += guards.caution(wished.controls or wished.curve)
+    if (plan.needs_data is not None or guards.names) and learnt_on is not None:
         warnings += learnt_there(learnt_on, sets)
     evaluation = evaluation_of(before.model, model, plan, sets, wished, learnt, common)
     step = replace(
@@ -327,6 +351,7 @@ def _view(document: dict[str, Any], plan: Any) -> list[Block]:
     if len(rows) > SHOWN_CHANGES:
         blocks.append(Line(f"{len(rows) - SHOWN_CHANGES} more in {document['run']}/edits.json"))
     blocks += [Line(text) for text in map(_structure, document["structure"]) if text]
+    blocks += guard_blocks(document["structure"])
     if document["evaluation"] is not None:
         blocks += judgement_blocks(document["evaluation"])
     return blocks

@@ -20,6 +20,11 @@ from pcbm.errors import InputError
 from pcbm.heads import class_weighted
 from pcbm.model.snapshot import Snapshot
 
+STALE_RESIDUAL = (
+    "the residual model was fitted before this edit and stays as it was: it reads the raw "
+    "activations and can restore what the edit removed"
+)
+
 
 @dataclass(frozen=True)
 class FollowUps:
@@ -161,10 +166,7 @@ def _refit(model: Any, edited: Edited, rows: TrainingRows) -> tuple[Edited, dict
 def _cautions(model: Any, edits: Sequence[Edit], follow: FollowUps) -> list[str]:
     texts = []
     if getattr(model, "residual_", None) is not None:
-        texts.append(
-            "the residual model was fitted before this edit and stays as it was: it reads the raw "
-            "activations and can restore what the edit removed"
-        )
+        texts.append(STALE_RESIDUAL)
     if follow.refit and any(edit.at == "boundary" for edit in edits):
         texts.append(
             "the refit chose the intercepts anew, so holding a concept at the "

@@ -83,6 +83,7 @@ class ConceptModel(TransformerMixin):
         kind: str,
         erased: np.ndarray | None,
         weight: Any,
+        in_class: np.ndarray | None = None,
     ) -> Residual:
         return fit_residual(
             X,
@@ -93,6 +94,7 @@ class ConceptModel(TransformerMixin):
             classes=None if self.head_.family_ in UNLABELLED else self.head_.classes_,
             vectors=self._directions() if kind == "orthogonal" else None,
             scores=erased,
+            scores_in_class=in_class,
             sample_weight=weight,
             random_state=self.random_state,
         )
@@ -296,6 +298,7 @@ class ConceptModel(TransformerMixin):
         *,
         kind: str | None = None,
         erase: Sequence[str] = (),
+        in_class: bool = False,
         sample_weight: Any = None,
     ) -> Self:
         """Return a copy whose residual is fitted on top of the head as it is now.
@@ -312,6 +315,9 @@ class ConceptModel(TransformerMixin):
             Concepts whose scores are erased from what the residual reads, so that it is
             uncorrelated with them on these rows; see `pcbm.residual.erasure`. Kind ``erase``
             erases all scores in any case.
+        in_class : bool
+            Erase those of ``erase`` within the classes of ``y`` instead, so that what tells the
+            class stays where a concept is tied to it.
         sample_weight : array-like, shape (n,), optional
 
         Raises
@@ -332,8 +338,12 @@ class ConceptModel(TransformerMixin):
             kind = "linear" if self.residual_ is None else self.residual_.kind
         scores = X if self.projection_ is None else self.projection_.transform(X)
         columns = [self.concept_names_.index(name) for name in erase]
-        erased = scores if kind == "erase" else scores[:, columns] if columns else None
-        return self.with_residual(self._residual_on(X, y, scores, kind, erased, sample_weight))
+        named = scores[:, columns] if columns else None
+        erased = scores if kind == "erase" else None if in_class else named
+        within = named if in_class else None
+        return self.with_residual(
+            self._residual_on(X, y, scores, kind, erased, sample_weight, within)
+        )
 
     def edit(self, plan: Any, train: tuple[Any, ...] | None = None) -> Self:
         """Return an edited copy.

@@ -29,7 +29,11 @@ def residual_lines(record: Mapping[str, Any], task: str) -> list[tuple[str, str]
         lines.append(("hidden layer", f"{record['hidden']} units; {passes}"))
     for each in record.get("erased") or []:
         removed = f"{each['dimensions_removed']} of {each['dimensions']} dimensions"
-        what = {"span": "the bank's span", "scores": "concept scores"}[each["what"]]
+        what = {
+            "span": "the bank's span",
+            "scores": "concept scores",
+            "scores in class": "concept scores within the classes",
+        }[each["what"]]
         lines.append(("not read", f"{what}, {removed}; {each['guarantee']}"))
     name, said = ("r2", "R2") if task == "regression" else ("accuracy", "accuracy")
     rows, figures = record.get("rows"), record.get(name) or {}

@@ -23,7 +23,7 @@ def edit_steps(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def _step(number: int, step: Step) -> dict[str, Any]:
     plan = EditPlan.from_dict(step.plan)
-    asked = [c for c in step.changes if c.op not in (*FOLLOW_UPS, "orthogonalise")]
+    asked = [c for c in step.changes if c.op not in (*FOLLOW_UPS, "orthogonalise", "guard")]
     followed = [c for c in step.changes if c.op in FOLLOW_UPS]
     changes = [
         {
@@ -77,6 +77,12 @@ def _structure(record: Mapping[str, Any]) -> str | None:
             "The other scores were cleared of what went within the classes with "
             f"{', '.join(record['against'])}; the share of their variance that this was: {parts}."
         )
+    if record["op"] == "guard":
+        price, told = record["price"], "price not measured"
+        if "not_measurable" not in price:
+            told = f"{price['figure']} {decimal(price['before'])} → {decimal(price['after'])}"
+            told += f" on {count(price['n'])} held-out rows"
+        return f"Guard “{record['guard']}”: {told}. Not guaranteed: {record['not_guaranteed']}."
     return None
 
 

@@ -20,6 +20,8 @@ UNCORRELATED = 1e-9  # canonical correlations below this are rounding
 GUARANTEES = {
     "span": "removes geometric overlap only: what is left may still correlate with the concepts",
     "scores": "no linear reader finds the concept scores on the training rows; others may",
+    "scores in class": "over the classes' own means, no linear reader finds the concept scores on "
+    "the training rows; others may, and what tells the class still goes with them",
 }
 
 
@@ -29,7 +31,7 @@ class Erasure:
 
     Attributes
     ----------
-    what : {"span", "scores"}
+    what : {"span", "scores", "scores in class"}
         Made by `span_erasure` or by `erasure`.
     centre : ndarray, shape (d,)
     left : ndarray, shape (d, r)
@@ -92,7 +94,12 @@ def span_erasure(vectors: ArrayLike) -> Erasure:
     return Erasure("span", np.zeros(dim), basis.T.copy(), basis)
 
 
-def erasure(X: ArrayLike, S: ArrayLike, sample_weight: ArrayLike | None = None) -> Erasure:
+def erasure(
+    X: ArrayLike,
+    S: ArrayLike,
+    sample_weight: ArrayLike | None = None,
+    within: ArrayLike | None = None,
+) -> Erasure:
     r"""Return the least-squares concept erasure (LEACE) of scores from activations.
 
     The affine map r that makes ``Cov(r(X), S) = 0`` on these rows with the least
@@ -113,6 +120,9 @@ def erasure(X: ArrayLike, S: ArrayLike, sample_weight: ArrayLike | None = None) 
         Scores of the concepts to erase.
     sample_weight : array-like, shape (n,), optional
         A weight of 2 equals the row given twice.
+    within : array-like, shape (n,), optional
+        Classes: the covariance pooled within them becomes zero, not that of all rows. For a concept
+        that is tied to the class: erased as a whole, it takes part of what tells the class along.
 
     Returns
     -------
@@ -130,7 +140,11 @@ def erasure(X: ArrayLike, S: ArrayLike, sample_weight: ArrayLike | None = None) 
         raise InputError(
             f"there are {len(X)} activations but {len(S)} rows of scores: give one each"
         )
-    root_weight = np.sqrt(check_weights(sample_weight, len(X)))[:, None]
+    weight = check_weights(sample_weight, len(X))
+    root_weight = np.sqrt(weight)[:, None]
+    middle, _ = standardise(X, sample_weight)
+    if within is not None:
+        X, S = (_centred(each, np.asarray(within), weight) for each in (X, S))
     centre, scale = standardise(X, sample_weight)
     score_mean, score_scale = standardise(S, sample_weight)
     Z = (X - centre) / scale * root_weight
@@ -148,4 +162,11 @@ def erasure(X: ArrayLike, S: ArrayLike, sample_weight: ArrayLike | None = None) 
         )
     left = np.hstack([kept / spread @ Q, unvaried]) / scale[:, None]
     right = np.vstack([(Q.T * spread) @ kept.T, unvaried.T]) * scale
-    return Erasure("scores", centre, left, right)
+    return Erasure("scores" if within is None else "scores in class", middle, left, right)
+
+
+def _centred(X: Array, classes: NDArray, weight: NDArray) -> Array:
+    """Return rows without the weighted mean of their class."""
+    names, place = np.unique(classes, return_inverse=True)
+    member = (place[None, :] == np.arange(len(names))[:, None]) * weight
+    return X - (member @ X / member.sum(axis=1, keepdims=True))[place]

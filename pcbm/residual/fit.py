@@ -13,7 +13,7 @@ from pcbm.residual.erasure import Erasure, erasure, span_erasure
 from pcbm.residual.linear import LinearResidual, fit_linear
 from pcbm.residual.mlp import MlpResidual, MlpSettings, fit_mlp
 from pcbm.residual.problem import offset_problem
-from pcbm.residual.reading import Reading
+from pcbm.residual.reading import Reading, without
 
 RESIDUALS = ("none", "linear", "orthogonal", "erase", "mlp")
 
@@ -56,6 +56,7 @@ def fit_residual(
     classes: ArrayLike | None = None,
     vectors: ArrayLike | None = None,
     scores: ArrayLike | None = None,
+    scores_in_class: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     weight_decay: float | None = None,
     random_state: int = 0,
@@ -84,6 +85,8 @@ def fit_residual(
         Concept scores that are erased from what the residual reads, see `erasure`; required for
         ``erase``, and erased for any other kind as well when given (a guard after an edit:
         the scores of the removed concepts).
+    scores_in_class : array-like, shape (n, k), optional
+        Concept scores that are erased within the classes of ``y``, after ``scores``.
     sample_weight : array-like, shape (n,), optional
         In the linear kinds a weight of 2 equals the row given twice, up to the validation rows
         that are drawn for the default of ``weight_decay``.
@@ -107,8 +110,8 @@ def fit_residual(
     rows, target, offset = check_scores(X), np.asarray(y), np.asarray(logits, dtype=np.float64)
     offset = offset[:, None] if offset.ndim == 1 else offset
     given = {"labels": target, "rows of logits": offset}
-    given |= {} if scores is None else {"rows of scores": np.asarray(scores)}
-    for name, each in given.items():
+    tables = [None if S is None else np.asarray(S) for S in (scores, scores_in_class)]
+    for name, each in [*given.items(), *(("rows of scores", S) for S in tables if S is not None)]:
         if len(each) != len(rows):
             raise InputError(
                 f"there are {len(rows)} activations but {len(each)} {name}: give one each"
@@ -117,8 +120,11 @@ def fit_residual(
     there = weight > 0
     if not there.all():  # such rows do not exist, nor does a class that only they have
         rows, target, offset, weight = rows[there], target[there], offset[there], weight[there]
-        scores = None if scores is None else np.asarray(scores)[there]
-    erased = _erased(rows, kind, vectors, scores, weight)
+        tables = [None if S is None else S[there] for S in tables]
+    erased = _erased(rows, kind, vectors, tables[0], weight)
+    if tables[1] is not None:
+        left = without(rows, erased)
+        erased = (*erased, erasure(left, tables[1], weight, within=target))
     reading = Reading.fit(rows, erased, weight)
     problem = offset_problem(reading.apply(rows), target, offset, family, weight, classes)
     if kind == "mlp":

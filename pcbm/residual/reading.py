@@ -44,12 +44,12 @@ class Reading:
         if not erased:
             return cls(mean, scale)
         before = scale
-        mean, scale = standardise(_without(X, erased), sample_weight)
+        mean, scale = standardise(without(X, erased), sample_weight)
         return cls(mean, np.where(scale > RCOND * before, scale, before), erased)
 
     def apply(self, X: NDArray) -> Array:
         """Return what the residual reads of activations (n, d)."""
-        return (_without(X, self.erased) - self.mean) / self.scale
+        return (without(X, self.erased) - self.mean) / self.scale
 
     def record(self) -> dict[str, Any]:
         """Return what was erased, for a report."""
@@ -73,7 +73,8 @@ class Reading:
         return cls(arrays["mean"], arrays["scale"], erased)
 
 
-def _without(X: NDArray, erased: tuple[Erasure, ...]) -> Array:
+def without(X: NDArray, erased: tuple[Erasure, ...]) -> Array:
+    """Return activations (n, d) after all erasures, in order."""
     X = np.asarray(X, dtype=np.float64)
     for each in erased:
         X = each.apply(X)

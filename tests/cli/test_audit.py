@@ -117,3 +117,53 @@ def test_wrong_input_is_one_line(
 ) -> None:
     monkeypatch.chdir(cued)
     assert line in pcbm("audit", "edited", "test.npz", *options).refused()
+
+
+def test_guards_tell_their_price_and_can_be_undone(pcbm: Any, cued: Path, tmp_path: Path) -> None:
+    out = tmp_path / "guarded"
+    options = ("edit", cued / "run", "--zero", "cue", "--train", cued / "train.npz", "--out", out)
+    guards = ("--guard", "silent", "--guard", "residual-in-class", "--eval", cued / "test.npz")
+    pairs = ("--with", cued / "with.npz", "--without", cued / "without.npz")
+    done = pcbm(*options, *guards, *pairs, "--json")
+    assert done.code == 0, done.err
+    found = done.document
+    silent, residual = found["structure"]
+    assert (silent["guard"], silent["direction"]) == ("silent", "pairs")
+    assert abs(silent["response"]["after"][0][0]) < 1e-8
+    assert residual["covariance"] < 1e-8
+    assert residual["price"]["n"] == 400
+    assert residual["price"]["after"] == found["evaluation"]["after"]["accuracy"]
+    assert "residual" in residual["not_guaranteed"]
+    audit = ("audit", out, cued / "test.npz", "--concept", "cue", *pairs, "--json")
+    got = pcbm(*audit, "--permutations", 9)
+    assert got.code == 0, got.err
+    record = got.document
+    toward = {side: record["paired"][side]["toward"]["dog"] for side in ("before", "now")}
+    assert abs(toward["now"]["concepts"]["mean"]) < 1e-8
+    assert abs(toward["now"]["residual"]["mean"]) < abs(toward["before"]["total"]["mean"])
+    shown = pcbm(*options, *guards, "--force").out
+    assert "Guards and their price: accuracy on 400 held-out rows" in shown
+    assert "residual-in-class: linear residuals alone" in shown
+    assert pcbm("edit", out, "--undo", "1", "--out", tmp_path / "back").code == 0
+    original = (cued / "run" / "model.safetensors").read_bytes()
+    assert (tmp_path / "back" / "model.safetensors").read_bytes() == original
+    assert pcbm("report", out, "--out", tmp_path / "r.html").code == 0
+    assert "Guard “silent”" in (tmp_path / "r.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (["--guard", "silent"], "add --train DATA, the data of the fit"),
+        (["--guard", "loud", "--train", "train.npz"], "'loud' is unknown"),
+        (["--with", "with.npz", "--without", "without.npz"], "without --guard silent"),
+    ],
+)
+def test_guards_that_cannot_be_are_one_line(
+    pcbm: Any, cued: Path, tmp_path: Path, options: list[str], line: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(cued)
+    out = tmp_path / "out"
+    assert line in pcbm("edit", "run", "--zero", "cue", *options, "--out", out).refused()
+    assert not out.exists()
