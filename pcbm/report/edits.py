@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pcbm.editing import EditPlan, Step, evaluations, read_history
+from pcbm.report.edit_evidence import certainty, controls_table, curve_view
 from pcbm.report.figures import count, decimal, percent, points, signed, significant
 
 CHANGES_AT_ONCE = 40
@@ -59,6 +60,8 @@ def _step(number: int, step: Step) -> dict[str, Any]:
         "warnings": [*step.warnings, *((step.evaluation or {}).get("warnings") or [])],
         "evaluations": [_evaluation(record) for record in evaluations(step.evaluation)],
         "reliance": _reliance(step.evaluation),
+        "controls": controls_table(step.evaluation),
+        "curve": curve_view(step.evaluation),
     }
 
 
@@ -123,6 +126,7 @@ def _evaluation(record: Mapping[str, Any]) -> dict[str, Any]:
         "classes": _paired(before.get("per_class"), after.get("per_class")),
         "groups": _paired(before.get("per_group"), after.get("per_group")),
         "changed": _counted(record.get("changed")),
+        "certainty": certainty(record),
     }
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pcbm.activations import ActivationSet
+from pcbm.audit import Judged, edit_controls, edit_curve
 from pcbm.concepts import ConceptBank
 from pcbm.editing import EditPlan, edited_run, evaluate_edit, joined_evaluation
 from pcbm.model import FitSettings, Run, fit_run
@@ -58,7 +59,16 @@ def edited(run: Run, concept: str) -> Run:
         name: evaluate_edit(run.model, model, np.asarray(acts.X), acts.y, acts.group)
         for name, acts in (("in distribution", first), ("shifted", second))
     }
-    return edited_run(run, model, replace(step, evaluation=joined_evaluation(sets)))
+    rows = {
+        name: Judged(np.asarray(acts.X), acts.y, acts.group)
+        for name, acts in (("in_distribution", first), ("shifted", second))
+    }
+    plan = EditPlan().zero(concept)
+    evidence = {
+        "controls": edit_controls(run.model, model, plan, rows, repeats=3),
+        "curve": edit_curve(run.model, plan, rows),
+    }
+    return edited_run(run, model, replace(step, evaluation=joined_evaluation(sets) | evidence))
 
 
 @pytest.fixture(scope="session")

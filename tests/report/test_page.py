@@ -132,6 +132,20 @@ def test_edits_show_before_and_after(edited_zoo: Run) -> None:
         assert f"changed {changed['n']} of {changed['of']} predictions" in page
 
 
+def test_controls_and_the_curve_of_an_edit_are_shown(edited_zoo: Run) -> None:
+    page = render_report(edited_zoo)
+    found = edited_zoo.edits[-1]["evaluation"]
+    assert "Edits that know nothing of the concept" in page
+    assert "As many other coefficients" in page
+    assert f"The curve as a table, {len(found['curve']['points'])} points" in page
+    section = page[page.index("The same edit along the path") :]
+    chart = section[: section.index("</ul>")] + section[section.index("<svg") :]
+    chart = chart[: chart.index("The curve as a table")]
+    assert chart.count('class="curve after"') == len(found["curve"]["points"]) - 1
+    assert chart.count('class="mark after"') == 1
+    assert "McNemar p = " in page
+
+
 def test_an_edited_run_says_which_figures_are_older(edited_zoo: Run) -> None:
     page = Page(render_report(edited_zoo)).text
     assert "Before the edits, on 80 test rows, it was right for" in page
