@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -49,7 +49,11 @@ def shift_to_shares(logits: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     return best
 
 
-def best_shift(logits: np.ndarray, value: Callable[[np.ndarray], float]) -> np.ndarray:
+def best_shift(
+    logits: np.ndarray,
+    value: Callable[[np.ndarray], float],
+    columns: Sequence[int] | None = None,
+) -> np.ndarray:
     """Return the shift of the logits with the highest value, class by class over a grid.
 
     Parameters
@@ -59,17 +63,22 @@ def best_shift(logits: np.ndarray, value: Callable[[np.ndarray], float]) -> np.n
     value : callable
         From predicted class positions (n,) to a figure. The search sees the rows it is judged on,
         so that what it reaches is more than what a bias could do honestly.
+    columns : sequence of int, optional
+        The classes to shift; default: all. With two, the second alone decides.
     """
     classes = logits.shape[1]
+    moved = range(classes) if columns is None else columns
     shift, best = np.zeros(classes), value(logits.argmax(axis=1))
     for _ in range(SWEEPS if classes > 2 else 1):
-        for c in range(1 if classes == 2 else 0, classes):
-            others = np.delete(logits + shift, c, axis=1).max(axis=1)
-            gaps = others - logits[:, c]
+        for c in (1,) if classes == 2 else moved:
+            rest = logits + shift
+            rest[:, c] = -np.inf
+            second = rest.argmax(axis=1)
+            gaps = rest.max(axis=1) - logits[:, c]
             for candidate in np.quantile(gaps, np.linspace(0, 1, CANDIDATES)):
                 trial = shift.copy()
                 trial[c] = candidate
-                found = value((logits + trial).argmax(axis=1))
+                found = value(np.where(candidate > gaps, c, second))
                 if found > best:
                     best, shift = found, trial
     return shift

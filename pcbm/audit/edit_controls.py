@@ -24,6 +24,7 @@ from pcbm.model.run import task_of
 ROUNDING = 1e-12
 TRAIN_ROWS = 4000  # random banks are fitted on so many training rows at most
 USUAL = 0.05
+MOVED_CLASSES = 20  # the best intercepts are searched for the classes whose shares moved most
 WHAT = {
     "random_prune": "the same factors on as many other coefficients of each row",
     "random_prune_l1": "other coefficients zeroed until each row lost the same L1 norm",
@@ -252,9 +253,11 @@ def _bias_only(
 
     after = np.concatenate([predicted[name] for name in found])
     counts = np.array([(after == name).sum() for name in model.classes_])
+    start = np.bincount(together.argmax(axis=1), minlength=len(counts))
+    moved = np.argsort(-np.abs(counts - start), kind="stable")[:MOVED_CLASSES]
     shifts = {
         "class_shares": shift_to_shares(together, counts),
-        "best": best_shift(together, lambda places: figures_of(places)[wanted]),
+        "best": best_shift(together, lambda places: figures_of(places)[wanted], sorted(moved)),
     }
     record: dict[str, Any] = {
         "what": "intercepts moved alone: to the class shares after the edit, and to the best "

@@ -24,6 +24,8 @@ from pcbm.model.intervals import Resampling, mcnemar, paired_intervals, percenti
 from pcbm.model.run import task_of
 
 FEWEST_ROWS = 20
+NUMBERS = 2**26  # effects of candidates that are kept at once
+FEWEST_CANDIDATES = 50
 NONE, RANDOM, FINE_TUNED, PERSON = "no_edit", "random_choice", "fine_tuned_head", "persons_plan"
 
 
@@ -153,7 +155,12 @@ def suggest_edits(
     for name in SEARCHES:
         row, chosen[name], searched[name] = _searched(name, problem, base, how)
         rows.append(row)
+    every = len(candidates(problem.head))
     notes, warnings = [], []
+    if len(problem.known) < every:
+        notes.append(
+            f"the {len(problem.known):,} strongest of {every:,} possible edits were searched"
+        )
     if plan is not None:
         row, told = _persons(plan, problem, base, how, source or ChosenOn(content_of(X)))
         rows.append(row)
@@ -214,6 +221,7 @@ def _problem(
     known = candidates(head)
     if not known:
         raise InputError("the head uses no concept, so there is nothing to edit: fit it denser")
+    known = _strongest(known, head, len(y) * max(len(model.classes_), 2))
     strata = y.astype(str) if group is None else np.char.add(y.astype(str), np.asarray(group, str))
     aim = Aim(np.searchsorted(model.classes_, y), None if group is None else np.asarray(group), by)
     return _Problem(
@@ -226,6 +234,17 @@ def _problem(
         None if there is None else scored(model, there),
         most,
     )
+
+
+def _strongest(known: list[Candidate], head: LinearHead, width: int) -> list[Candidate]:
+    """Return the candidates that change the coefficients most, as many as memory allows."""
+
+    def size(candidate: Candidate) -> float:
+        changed = np.abs(head.coef[list(candidate.rows), candidate.column]).sum()
+        return float((1 - candidate.factor) * changed)
+
+    order = sorted(range(len(known)), key=lambda k: -size(known[k]))
+    return [known[k] for k in sorted(order[: max(FEWEST_CANDIDATES, NUMBERS // width)])]
 
 
 Hits = tuple[np.ndarray, np.ndarray | None]

@@ -167,3 +167,13 @@ def test_refusals(model: PostHocCBM, shifted: cued.Rows) -> None:
     regressor = PostHocCBMRegressor(lam=0.1).fit(X, X[:, 0])
     with pytest.raises(InputError, match="one class a row"):
         suggest_edits(regressor, X, X[:, 0])
+
+
+def test_a_wide_head_is_searched_among_its_strongest_edits(
+    model: PostHocCBM, shifted: cued.Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pcbm.audit.suggest.NUMBERS", 1)
+    monkeypatch.setattr("pcbm.audit.suggest.FEWEST_CANDIDATES", 2)
+    found = suggest_edits(model, shifted.X, shifted.y, repeats=2)
+    assert found.settings["candidates"] == 2
+    assert any("the 2 strongest of" in text for text in found.notes)
