@@ -15,17 +15,14 @@ from typing import Any
 import numpy as np
 
 from pcbm.audit.bias import two_sided
-from pcbm.audit.judged import Judged, Scored, logits, scored, worst_group
-from pcbm.audit.search import AIMS, SEARCHES, Aim, Candidate, candidates
-from pcbm.editing import ChosenOn, EditPlan, LinearHead, content_of, head_of, judged_on_chosen
+from pcbm.audit.judged import Judged, logits, worst_group
+from pcbm.audit.search import SEARCHES, candidates
+from pcbm.audit.search_problem import Hits, Problem, base_hits, compared, problem_of
+from pcbm.editing import ChosenOn, EditPlan, content_of, judged_on_chosen
 from pcbm.errors import InputError
-from pcbm.heads import assign_folds, elastic_net_path
-from pcbm.model.intervals import Resampling, mcnemar, paired_intervals, percentiles
-from pcbm.model.run import task_of
+from pcbm.heads import elastic_net_path
+from pcbm.model.intervals import Resampling, percentiles
 
-FEWEST_ROWS = 20
-NUMBERS = 2**26  # effects of candidates that are kept at once
-FEWEST_CANDIDATES = 50
 NONE, RANDOM, FINE_TUNED, PERSON = "no_edit", "random_choice", "fine_tuned_head", "persons_plan"
 
 
@@ -67,30 +64,6 @@ class Suggestions:
             "notes": list(self.notes),
             "warnings": list(self.warnings),
         }
-
-
-@dataclass(frozen=True)
-class _Problem:
-    """A model on the rows to search on, and on those to judge on beside them."""
-
-    model: Any
-    head: LinearHead
-    known: list[Candidate]
-    here: Scored
-    aim: Aim
-    folds: np.ndarray
-    there: Scored | None
-    most: int
-
-    def base(self, found: Scored) -> np.ndarray:
-        return two_sided(logits(found, self.head.coef, self.head.intercept))
-
-    def effects(self, Z: np.ndarray) -> list[np.ndarray]:
-        made = [candidate.effect(self.head, Z) for candidate in self.known]
-        return [two_sided(effect) for effect in made]
-
-    def hits(self, found: Scored, values: np.ndarray) -> np.ndarray:
-        return np.asarray(self.model.classes_[values.argmax(axis=1)] == found.rows.y)
 
 
 def suggest_edits(
@@ -147,10 +120,10 @@ def suggest_edits(
     InputError
         Too few rows, no groups where they are needed, a task without one class a row.
     """
-    problem = _problem(model, X, y, group, in_distribution, by, max_edits, folds, seed)
+    problem = problem_of(model, X, y, group, in_distribution, by, max_edits, folds, seed)
     how = Resampling(seed=seed)
-    base = _base_hits(problem)
-    rows: list[dict[str, Any]] = [_row(NONE, problem, base, base, how)]
+    base = base_hits(problem)
+    rows: list[dict[str, Any]] = [compared(NONE, problem, base, base, how)]
     searched, chosen = {}, {}
     for name in SEARCHES:
         row, chosen[name], searched[name] = _searched(name, problem, base, how)
@@ -191,109 +164,8 @@ def _figure(by: str) -> str:
     return "worst_group" if by == "groups" else "accuracy"
 
 
-def _problem(
-    model: Any,
-    X: Any,
-    y: np.ndarray,
-    group: np.ndarray | None,
-    there: Judged | None,
-    by: str,
-    most: int,
-    folds: int,
-    seed: int,
-) -> _Problem:
-    """Check what was given and lay it out."""
-    y = np.asarray(y)
-    if by not in AIMS:
-        raise InputError(f"--by was given as {by!r}: give one of {', '.join(AIMS)}")
-    if task_of(model) not in ("binary", "multiclass"):
-        raise InputError(
-            f"edits are suggested for models with one class a row, and this is a {task_of(model)} "
-            "model: write the plan by hand"
-        )
-    if by == "groups" and group is None:
-        raise InputError("--by groups needs a group for each row: give data with a group column")
-    if len(y) < FEWEST_ROWS:
-        raise InputError(
-            f"{len(y)} rows are too few to search edits on: give at least {FEWEST_ROWS}"
-        )
-    head = head_of(model)
-    known = candidates(head)
-    if not known:
-        raise InputError("the head uses no concept, so there is nothing to edit: fit it denser")
-    known = _strongest(known, head, len(y) * max(len(model.classes_), 2))
-    strata = y.astype(str) if group is None else np.char.add(y.astype(str), np.asarray(group, str))
-    aim = Aim(np.searchsorted(model.classes_, y), None if group is None else np.asarray(group), by)
-    return _Problem(
-        model,
-        head,
-        known,
-        scored(model, Judged(X, y, group)),
-        aim,
-        assign_folds(strata, folds, seed),
-        None if there is None else scored(model, there),
-        most,
-    )
-
-
-def _strongest(known: list[Candidate], head: LinearHead, width: int) -> list[Candidate]:
-    """Return the candidates that change the coefficients most, as many as memory allows."""
-
-    def size(candidate: Candidate) -> float:
-        changed = np.abs(head.coef[list(candidate.rows), candidate.column]).sum()
-        return float((1 - candidate.factor) * changed)
-
-    order = sorted(range(len(known)), key=lambda k: -size(known[k]))
-    return [known[k] for k in sorted(order[: max(FEWEST_CANDIDATES, NUMBERS // width)])]
-
-
-Hits = tuple[np.ndarray, np.ndarray | None]
-
-
-def _base_hits(problem: _Problem) -> Hits:
-    here = problem.hits(problem.here, problem.base(problem.here))
-    if problem.there is None:
-        return here, None
-    return here, problem.hits(problem.there, problem.base(problem.there))
-
-
-def _row(
-    name: str, problem: _Problem, base: Hits, hits: Hits, how: Resampling, **more: Any
-) -> dict[str, Any]:
-    """Return one line of the comparison."""
-    sets = (problem.here, problem.there)
-    here, there = (
-        None if found is None or before is None or after is None
-        else _figures(before, after, found.rows.group, how)
-        for found, before, after in zip(sets, base, hits, strict=True)
-    )  # fmt: skip
-    return {"name": name, "here": here, "there": there, **more}
-
-
-def _figures(
-    before: np.ndarray, after: np.ndarray, group: np.ndarray | None, how: Resampling
-) -> dict[str, Any]:
-    groups = None if group is None else {str(g): group == g for g in np.unique(group)}
-    spans = paired_intervals(before, after, None, groups, how)
-    worst = None if group is None else worst_group(after.astype(float), group)
-    names = ("accuracy", "worst_group")
-    return {
-        "accuracy": float(after.mean()),
-        "worst_group": worst,
-        "intervals": {n: None if spans[n] is None else spans[n]["after"] for n in names},
-        "difference": {
-            "accuracy": float(after.mean() - before.mean()),
-            "worst_group": None
-            if group is None or worst is None
-            else worst - worst_group(before.astype(float), group),
-            "intervals": {n: None if spans[n] is None else spans[n]["difference"] for n in names},
-        },
-        "mcnemar": mcnemar(before, after),
-    }
-
-
 def _searched(
-    name: str, problem: _Problem, base: Hits, how: Resampling
+    name: str, problem: Problem, base: Hits, how: Resampling
 ) -> tuple[dict[str, Any], tuple[int, ...], float]:
     """Search on all folds but one, judge on that one; then search on all rows."""
     search, known, aim = SEARCHES[name], problem.known, problem.aim
@@ -320,11 +192,11 @@ def _searched(
         "chosen_in_folds": {str(known[k].edit): n / total for k, n in counted.most_common()},
     }
     reached = aim.value(start + sum(effects[k] for k in final))[0]
-    return _row(name, problem, base, (hits, there), how, **more), final, reached
+    return compared(name, problem, base, (hits, there), how, **more), final, reached
 
 
 def _persons(
-    plan: EditPlan, problem: _Problem, base: Hits, how: Resampling, source: ChosenOn
+    plan: EditPlan, problem: Problem, base: Hits, how: Resampling, source: ChosenOn
 ) -> tuple[dict[str, Any], list[str]]:
     """Judge a person's plan, which learnt nothing from these rows unless it says so."""
     if plan.needs_data is not None:
@@ -340,12 +212,12 @@ def _persons(
     chosen = None if plan.chosen_on is None else plan.chosen_on.as_dict()
     edits = [str(edit) for edit in plan.edits]
     return (
-        _row(PERSON, problem, base, (here, there), how, edits=edits, cross_fitted=False),
+        compared(PERSON, problem, base, (here, there), how, edits=edits, cross_fitted=False),
         judged_on_chosen([chosen], source),
     )
 
 
-def _random(problem: _Problem, size: int, repeats: int, seed: int) -> dict[str, Any]:
+def _random(problem: Problem, size: int, repeats: int, seed: int) -> dict[str, Any]:
     """Zero random concepts in use, ``size`` at a time."""
     rng = np.random.default_rng([seed, 2])
     zeros = [k for k, c in enumerate(problem.known) if c.factor == 0 and c.edit.classes is None]
@@ -370,7 +242,7 @@ def _random(problem: _Problem, size: int, repeats: int, seed: int) -> dict[str, 
     return row
 
 
-def _fine_tuned(problem: _Problem, base: Hits, how: Resampling) -> dict[str, Any] | None:
+def _fine_tuned(problem: Problem, base: Hits, how: Resampling) -> dict[str, Any] | None:
     """Fit a sparse change of all coefficients on the rows, cross-fitted."""
     classes, y = problem.model.classes_, problem.here.rows.y
     hits = np.zeros(len(y), dtype=bool)
@@ -386,10 +258,10 @@ def _fine_tuned(problem: _Problem, base: Hits, how: Resampling) -> dict[str, Any
     if problem.there is not None:
         coef, intercept = _tuned(problem, np.ones(len(y), dtype=bool))
         there = problem.hits(problem.there, two_sided(logits(problem.there, coef, intercept)))
-    return _row(FINE_TUNED, problem, base, (hits, there), how, edits=None, cross_fitted=True)
+    return compared(FINE_TUNED, problem, base, (hits, there), how, edits=None, cross_fitted=True)
 
 
-def _tuned(problem: _Problem, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _tuned(problem: Problem, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     model, here = problem.model, problem.here
     start = logits(here, problem.head.coef, problem.head.intercept)[rows]
     path = elastic_net_path(
@@ -407,7 +279,7 @@ def _tuned(problem: _Problem, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 def _plan(
     name: str,
     by: str,
-    problem: _Problem,
+    problem: Problem,
     chosen: Sequence[int],
     row: Mapping[str, Any],
     source: ChosenOn,

@@ -10,7 +10,7 @@ import pytest
 
 from pcbm.audit import Judged, Suggestions, suggest_edits
 from pcbm.audit.search import Aim, best_subset, candidates, greedy
-from pcbm.audit.suggest import _problem
+from pcbm.audit.search_problem import problem_of
 from pcbm.editing import ChosenOn, EditPlan, content_of, head_of
 from pcbm.errors import InputError
 from pcbm.model import PostHocCBM, PostHocCBMRegressor
@@ -124,7 +124,7 @@ def test_what_a_search_predicts_is_what_the_plan_does(shifted: cued.Rows) -> Non
     X = rng.normal(size=(300, 6))
     X[np.arange(300), y] += 2
     model = PostHocCBM(lam=0.003).fit(X, np.array(["a", "b", "c"])[y])
-    problem = _problem(model, X, np.array(["a", "b", "c"])[y], None, None, "shifted", 2, 5, 0)
+    problem = problem_of(model, X, np.array(["a", "b", "c"])[y], None, None, "shifted", 2, 5, 0)
     effects = problem.effects(problem.here.Z)
     assert any(c.edit.classes for c in problem.known)
     for candidate, effect in zip(problem.known, effects, strict=True):
@@ -172,8 +172,8 @@ def test_refusals(model: PostHocCBM, shifted: cued.Rows) -> None:
 def test_a_wide_head_is_searched_among_its_strongest_edits(
     model: PostHocCBM, shifted: cued.Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pcbm.audit.suggest.NUMBERS", 1)
-    monkeypatch.setattr("pcbm.audit.suggest.FEWEST_CANDIDATES", 2)
+    monkeypatch.setattr("pcbm.audit.search_problem.NUMBERS", 1)
+    monkeypatch.setattr("pcbm.audit.search_problem.FEWEST_CANDIDATES", 2)
     found = suggest_edits(model, shifted.X, shifted.y, repeats=2)
     assert found.settings["candidates"] == 2
     assert any("the 2 strongest of" in text for text in found.notes)
