@@ -18,7 +18,8 @@ Array = NDArray[np.float64]
 ARMIJO = 1e-4
 SHORTEST_STEP = 2.0**-30
 NOISE = {4: 2e-7, 8: 1e-14}  # relative error of an objective, by bytes of a number
-PATIENCE = 20  # steps without a smaller violation before more is spent, or the search given up
+PATIENCE = 20  # steps without a smaller violation before more is spent, and without a lower
+# objective either before the search is given up
 
 
 @dataclass(frozen=True)
@@ -43,16 +44,19 @@ def solve(
     extrapolation = Extrapolation() if curvature.approximate else None
     violation = point.violation(penalty)
     best = Outcome(point, violation, 0, violation <= tol)
-    waited = 0
+    waited, lowest = 0, point.objective(penalty)
+    noise = NOISE[point.problem.features.dtype.itemsize]
     # An error of an intercept counts in a column's violation times that column's mean.
     share = 1 / max(1.0, float(np.abs(point.problem.means).max(initial=0.0)))
     for step in range(1, max_iter + 1):
         if best.converged:
             break
         if waited > PATIENCE:
-            if not curvature.escalate(tol / violation):
+            objective = point.objective(penalty)
+            falls = lowest - objective > noise * abs(objective)
+            if not curvature.escalate(tol / violation) and not falls:
                 break
-            waited = 0
+            waited, lowest = 0, objective
         if not curvature.approximate:
             extrapolation = None
         metric = curvature.metric(point, penalty, tol)

@@ -5,6 +5,7 @@ import pytest
 from elastic_net import FAMILIES, Objective
 
 from pcbm.heads import elastic_net_path, kkt_violation, lam_max, nec, objective
+from pcbm.heads.solver import PATIENCE
 
 N, K = 70, 9
 CASES = ("plain", "weights", "offset", "free", "factor", "everything")
@@ -225,3 +226,31 @@ def test_rows_in_their_thousands_in_any_layout(layout, shift):
             violation = ours.violation(path.coefs[i], path.intercepts[i])
             assert violation <= 1.001 * tol
             assert path.kkt[i] == pytest.approx(violation, rel=1e-6, abs=1e-10)
+
+
+def nearly_equal_columns(seed, K):
+    """Return 30 rows of columns that differ by a thirtieth of their spread, and three classes."""
+    rng = np.random.default_rng(seed)
+    Z = 2 + 0.1 * (rng.normal(size=(30, 1)) + 0.03 * rng.normal(size=(30, K)))
+    score = 2 * (Z - Z.mean(axis=0)) / Z.std(axis=0) @ rng.normal(size=(K, 3)) / K**0.5
+    y = (score + rng.gumbel(size=score.shape)).argmax(axis=1)
+    y[:3] = [0, 1, 2]
+    return Z, y
+
+
+def test_steps_stay_few_where_bounds_hold_nearly_equal_columns():
+    Z, y = nearly_equal_columns(0, K=40)
+    options = {"l1_ratio": 1.0, "lower": -0.1}
+    path = elastic_net_path(Z, y, n_lams=6, tol=1e-5, **options)
+    for i, lam in enumerate(path.lams):
+        own = Objective.of(Z, y, lam, family="multinomial", **options)
+        assert own.violation(path.coef(i), path.intercepts[i]) <= 1.001e-5
+    assert path.n_iter.max() <= 12
+
+
+def test_the_search_goes_on_while_the_objective_falls(monkeypatch):
+    monkeypatch.setattr("pcbm.heads.model.ROUNDS", 1)  # poor minima of the models
+    Z, y = nearly_equal_columns(8, K=10)
+    path = elastic_net_path(Z, y, l1_ratio=1.0, n_lams=5, tol=1e-4, lower=-0.1)
+    assert path.n_iter.max() > 2 * PATIENCE
+    assert path.kkt.max() <= 1e-4
