@@ -72,25 +72,18 @@ def guarded(
         The first is in distribution, for the prices; there may be none.
     options : (choice, common)
     """
-    import numpy as np
-
     from pcbm.audit.guarded import guarded_step
     from pcbm.audit.guards import TrainingData
 
     (before, folder), (model, step), (acts, y) = runs, edited, train
     pairs = read_pairs(before, folder, acts, guards.pairs, *options)
-    direction = None
-    if pairs is not None:
-        having, lacking, _ = pairs
-        moved = model.transform(np.asarray(having)) - model.transform(np.asarray(lacking))
-        direction = moved.mean(axis=0)
     return guarded_step(
         before.model,
         model,
         step,
         guards.names,
         TrainingData(acts.X, y, acts.group),
-        direction=direction,
+        pairs=None if pairs is None else pairs[:2],
         held_out=(sets[0].acts.X, sets[0].y) if sets else None,
     )
 

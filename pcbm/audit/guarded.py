@@ -43,7 +43,7 @@ def guarded_step(
     guards: Sequence[str],
     data: TrainingData,
     *,
-    direction: NDArray | None = None,
+    pairs: tuple[Any, Any] | None = None,
     held_out: tuple[Any, NDArray] | None = None,
 ) -> tuple[Any, Step]:
     """Put guards on the concepts that an edit removed, and join them to its step.
@@ -57,8 +57,9 @@ def guarded_step(
     guards : sequence of str
         Of `GUARDS`; their order here does not matter.
     data : TrainingData
-    direction : ndarray, shape (K,), optional
-        For ``silent``, see `pcbm.audit.guards.guard_silent`.
+    pairs : (having, lacking), optional
+        Activations (m, d) of the same inputs with and without the concept: ``silent`` takes the
+        direction from them, else from the training rows; see `pcbm.audit.guards.guard_silent`.
     held_out : (X, y), optional
         Rows to measure prices on.
 
@@ -84,6 +85,7 @@ def guarded_step(
             again = plan.refit and "silent" not in guards
             result, record = guard_scores(old, concepts, data, refitted=again)
         elif guard == "silent":
+            direction = None if pairs is None else _direction(old, pairs)
             result, record = guard_silent(old, concepts, data, direction=direction)
         elif guard.startswith("residual"):
             within = guard == "residual-in-class"
@@ -102,6 +104,12 @@ def guarded_step(
         warnings=warnings,
     )
     return with_history(result, before, whole), whole
+
+
+def _direction(model: Any, pairs: tuple[Any, Any]) -> NDArray:
+    """Return the mean move of a model's scores (K,) over pairs; another guard may change scores."""
+    having, lacking = (model.transform(np.asarray(X)) for X in pairs)
+    return (having - lacking).mean(axis=0)
 
 
 def check_guards(guards: Sequence[str], plan: EditPlan) -> None:

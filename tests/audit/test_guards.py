@@ -111,6 +111,18 @@ def test_the_head_is_silent_in_the_direction_of_the_cue(case: str, paired: bool)
         assert np.abs(response).max() < 1e-8 * len(scores)
 
 
+@pytest.mark.parametrize("guards", [["silent"], ["scores", "silent"]])
+def test_pairs_move_no_margin_of_a_silent_head_whatever_else_guards_it(guards: list[str]) -> None:
+    model, _, data = edited("two classes")
+    having, lacking = pairs(shadow=0.8)
+    zeroed, step = PLAN.step(model)
+    before = zeroed.decision_function(having) - zeroed.decision_function(lacking)
+    guarded, _ = guarded_step(model, zeroed, step, guards, data, pairs=(having, lacking))
+    after = guarded.decision_function(having) - guarded.decision_function(lacking)
+    assert abs(before.mean()) > 0.1
+    assert abs(after.mean()) < 1e-8
+
+
 def test_a_direction_that_only_one_concept_shows_takes_that_concept(bank: ConceptBank) -> None:
     rows = draw(shadow=0.8)
     zeroed = fit(bank, rows).edit(PLAN)
