@@ -133,8 +133,9 @@ def _coefficients(draft: _Draft, edit: Edit) -> None:
         if edit.at == "boundary":
             intercept[row] += before[0] * (-head.mean[column] / head.scale[column])
         after = float(coef[row, column]), float(intercept[row])
+        valued = draft.touched[row, column] and draft.signs[row, column] == 0
         draft.touched[row, column] |= edit.op != "clamp" or before[0] != after[0]
-        draft.signs[row, column] = sign
+        draft.signs[row, column] = 0 if valued else sign  # a value that was asked for is held
         pairs = (before[0], after[0]), (before[1], after[1])
         draft.changes.append(Change(edit.op, head.row_names[row], edit.concept, *pairs))
     draft.places.append((edit, column, rows))

@@ -95,6 +95,16 @@ class TestClamp:
         )  # fmt: skip
         assert violation <= model.tol * 1.01
 
+    def test_it_does_not_free_a_value_that_an_edit_gave(
+        self, model: PostHocCBM, correlated: tuple[np.ndarray, np.ndarray]
+    ) -> None:
+        plan = EditPlan().zero("stripes").clamp("stripes", "+").set("metal", -0.2, ["car"])
+        plan = plan.clamp("metal", "-").followed_by(refit=True)
+        edited, _ = plan.step(model, train=correlated)
+        assert not edited.coef_[:, 0].any()
+        assert edited.coef_[1, 1] == -0.2
+        assert (edited.coef_[[0, 2], 1] <= 0).all()
+
     def test_in_a_grouped_head_a_refit_cannot_keep_it(
         self, correlated: tuple[np.ndarray, np.ndarray]
     ) -> None:
