@@ -77,7 +77,7 @@ def suggest(
     if judge is not None:
         one, told = judged_set(before, run, judge, choice, common)
         warnings += told
-        if one.rows.content == source.content and {one.rows.rows, part} != {"test", "not test"}:
+        if source.meets(one.rows):
             raise InputError(
                 f"--eval {judge} holds the rows of --shifted: give other rows, so that what was "
                 "searched is not judged there"

@@ -17,7 +17,9 @@ from pcbm.errors import InputError
 
 KEYS = ("content", "rows", "n", "data")
 ALL, TEST, NOT_TEST = "all", "test", "not test"
-PARTS = (ALL, TEST, NOT_TEST, "train", "val")
+TRAIN, VAL = "train", "val"
+PARTS = (ALL, TEST, NOT_TEST, TRAIN, VAL)
+APART = ({TEST, NOT_TEST}, {TEST, TRAIN}, {TEST, VAL}, {TRAIN, VAL})
 SAME = "judged on the data it was chosen on"
 
 
@@ -45,6 +47,10 @@ class ChosenOn:
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON form."""
         return {key: getattr(self, key) for key in KEYS}
+
+    def meets(self, other: ChosenOn) -> bool:
+        """Return whether two sets of rows may have rows in common."""
+        return self.content == other.content and {self.rows, other.rows} not in APART
 
     @classmethod
     def from_dict(cls, record: Any, source: str) -> ChosenOn:
@@ -81,13 +87,10 @@ def judged_on_chosen(chosen: Iterable[Mapping[str, Any] | None], judged: ChosenO
     """
     told = []
     for number, record in enumerate(chosen, start=1):
-        if record is None or record["content"] != judged.content:
+        if record is None:
             continue
-        if {judged.rows, record.get("rows", ALL)} in (
-            {TEST, NOT_TEST},
-            {TEST, "train"},
-            {TEST, "val"},
-        ):
+        own = ChosenOn(record["content"], record.get("rows", ALL))
+        if not own.meets(judged):
             continue
         named = f" ({judged.data})" if judged.data else ""
         told.append(

@@ -82,6 +82,7 @@ def test_judging_where_the_edit_was_chosen_is_marked(softmax_model, planted) -> 
         ("all", "test", True),
         ("not test", "test", False),
         ("val", "test", False),
+        ("val", "train", False),
         ("test", "test", True),
         ("not test", "all", True),
     ],
