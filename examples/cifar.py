@@ -66,35 +66,44 @@ def draw(root: Path, names: tuple[str, ...], count: int, rng: np.random.Generato
     return list(np.concatenate(drawn)[:count])
 
 
-def concept_folders(
-    root: Path, out: Path, *, count: int = 150, seed: int = 0, leave_out: tuple[str, ...] = ()
-) -> Path:
-    """Write ``CONCEPT/positive`` and ``CONCEPT/negative`` folders of training images.
+def concept_examples(
+    root: Path, *, count: int = 150, seed: int = 0, leave_out: tuple[str, ...] = ()
+) -> dict[str, tuple[list[Path], list[Path]]]:
+    """Return training images with and without each concept, ``count`` on each side.
 
     Parameters
     ----------
     root : Path
         Holds ``train/CLASS/*.jpg``; test images are never read.
-    out : Path
     count : int
-        Images on each side.
     seed : int
     leave_out : tuple of str
         Classes whose images are not used.
     """
     rng = np.random.default_rng(seed)
+    found = {}
     for concept, sides in BY_CLASS.items():
         kept = [tuple(name for name in side if name not in leave_out) for side in sides]
         if all(kept):
-            drawn = [draw(root, side, count, rng) for side in kept]
-            write_examples(out / concept, *drawn)
+            positives, negatives = (draw(root, side, count, rng) for side in kept)
+            found[concept] = (positives, negatives)
     names = tuple(n for n in (*ANIMALS, *VEHICLES) if n not in leave_out)
     pool = draw(root, names, 2000, rng)
     pixels = [np.asarray(Image.open(path), dtype=float) for path in pool]
     for concept, measure in BY_PIXELS.items():
         order = np.argsort([measure(rgb) for rgb in pixels], kind="stable")
         low, high = order[:count], order[-count:]
-        write_examples(out / concept, [pool[i] for i in high], [pool[i] for i in low])
+        found[concept] = ([pool[i] for i in high], [pool[i] for i in low])
+    return found
+
+
+def concept_folders(
+    root: Path, out: Path, *, count: int = 150, seed: int = 0, leave_out: tuple[str, ...] = ()
+) -> Path:
+    """Write `concept_examples` as ``CONCEPT/positive`` and ``CONCEPT/negative`` folders."""
+    examples = concept_examples(root, count=count, seed=seed, leave_out=leave_out)
+    for concept, sides in examples.items():
+        write_examples(out / concept, *sides)
     return out
 
 
