@@ -163,7 +163,7 @@ IMAGE_CASES: dict[str, tuple[tuple[str, str], str, Callable]] = {
 BANKS = ("without class concepts", "with class concepts")
 
 
-def image_cases(data: Path, names: Sequence[str]) -> list[Case]:
+def image_cases(data: Path, names: Sequence[str], draws: int = 1) -> list[Case]:
     """Return CIFAR-10 cases, each with a bank without concepts of its classes and one with them.
 
     Parameters
@@ -172,20 +172,27 @@ def image_cases(data: Path, names: Sequence[str]) -> list[Case]:
         Holds ``cifar10_small.tar`` and ``resnet_cifar.py``.
     names : sequence of str
         Of `IMAGE_CASES`.
+    draws : int
+        How many draws of the images to fit on, and of those with the cue, to return of each.
     """
     layer = {"layer": "layer3"}
     known = Activations(load_backbone(f"python:{data / 'resnet_cifar.py'}:resnet56", **layer))
     with tempfile.TemporaryDirectory() as scratch:
         root = unpack(data, Path(scratch))
-        return [case for name in names for case in _image_cases(root, known, name)]
+        return [
+            case
+            for name in names
+            for seed in range(draws)
+            for case in _image_cases(root, known, name, seed)
+        ]
 
 
-def _image_cases(root: Path, known: Activations, name: str) -> list[Case]:
+def _image_cases(root: Path, known: Activations, name: str, seed: int) -> list[Case]:
     classes, cue, change = IMAGE_CASES[name]
     share = dict(zip(classes, (TIE, 1 - TIE), strict=True))
     train = known.versions(root, "train", classes, change)
-    fit, held = _split(train.y)
-    X, has = train.take(fit).drawn(share, seed=0)
+    fit, held = _split(train.y, seed)
+    X, has = train.take(fit).drawn(share, seed)
     others = tuple(n for n in (*ANIMALS, *VEHICLES) if n not in classes)
     outside = draw(root, others, 400, np.random.default_rng(1))
     plain, cued = known.of(outside), known.of(outside, change)
@@ -218,8 +225,9 @@ def _image_cases(root: Path, known: Activations, name: str) -> list[Case]:
     ]
 
 
-def _split(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the rows to fit on and the last `HELD_OUT` of each class."""
-    last = [np.flatnonzero(y == name)[-HELD_OUT:] for name in np.unique(y)]
-    held = np.sort(np.concatenate(last))
+def _split(y: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows to fit on, and `HELD_OUT` of each class: the last ones, or drawn."""
+    rng = np.random.default_rng([seed, 1])
+    rows = [np.flatnonzero(y == name) for name in np.unique(y)]
+    held = np.sort(np.concatenate([(rng.permutation(r) if seed else r)[-HELD_OUT:] for r in rows]))
     return np.setdiff1d(np.arange(len(y)), held), held

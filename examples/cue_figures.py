@@ -10,6 +10,7 @@ from cue_cases import SETS, Case, Rows
 
 REPEATS = 2000
 LEVEL = 0.95
+NO_RELIANCE = 0.005  # half a point has no sign worth naming
 COLUMNS = (*SETS, "min", "lift", "reliance")
 
 Hits = dict[str, np.ndarray]
@@ -73,7 +74,8 @@ def print_table(
     for name, row in rows.items():
         cells = [cell(column, *row[column]) for column in COLUMNS]
         notes = ["chosen"] * (name == chosen)
-        notes += ["over-corrected"] * int(row["reliance"][2] < 0)
+        value, _, high = row["reliance"]
+        notes += ["over-corrected"] * int(value < -NO_RELIANCE and high < 0)
         print(f"| {name} | {' | '.join(cells)} | {short(on_choice[name])} | {', '.join(notes)} |")
 
 

@@ -8,6 +8,7 @@ random banks, and the chosen recipe on other concepts of the bank.
 
     python examples/edits_that_hold.py --data $PCBM_TEST_DATA
     python examples/edits_that_hold.py --data $PCBM_TEST_DATA --case all
+    python examples/edits_that_hold.py --data $PCBM_TEST_DATA --case cat-dog-frame --draws 8
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,42 +46,74 @@ def main() -> None:
         "--case", action="append", choices=[*CASES, "all"], help=f"default: {', '.join(SHORT)}"
     )
     parser.add_argument("--l1-ratio", type=float, help="of the heads; default: each case's own")
+    parser.add_argument(
+        "--draws", type=int, default=1, help="repeat image cases on so many draws, a line for each"
+    )
     given = parser.parse_args()
     wanted = CASES if "all" in (given.case or ()) else given.case or SHORT
     began = time.monotonic()
-    for case in cases(given.data, wanted):
+    for case in cases(given.data, wanted, given.draws):
         if given.l1_ratio is not None:
             case = replace(case, settings={**case.settings, "l1_ratio": given.l1_ratio})
-        study(case)
+        print(in_short(case)) if given.draws > 1 else study(case)
         print(f"{time.monotonic() - began:.0f} s so far", file=sys.stderr, flush=True)
 
 
-def cases(data: Path, wanted: tuple[str, ...]) -> Iterator[Case]:
+def cases(data: Path, wanted: tuple[str, ...], draws: int) -> Iterator[Case]:
     """Make the cases that were asked for."""
     images = [name for name in wanted if name in IMAGE_CASES]
     if images:
-        yield from image_cases(data / "cifar", images)
+        yield from image_cases(data / "cifar", images, draws)
     if "demo-shapes" in wanted:
         yield shapes_case()
     if "ag-news-word" in wanted:
         yield news_case(data / "agnews")
 
 
+@dataclass(frozen=True)
+class Found:
+    """What a case came to: models by name, and the names of those that were chosen."""
+
+    heads: dict[str, Any]
+    recipe: str
+    hybrids: dict[str, Any]
+    guard: str
+
+
+def edit(case: Case) -> Found:
+    """Fit, make every recipe, choose one, and make every residual on top of that."""
+    before = fitted(case)
+    models = made(case, before, ON_THE_HEAD)
+    recipe = choose(case, models)
+    hybrid = before.refit_residual(case.X, case.y, kind=KIND)
+    kept = models[recipe].with_residual(hybrid.residual_)
+    residuals = made(case, models[recipe], ON_THE_RESIDUAL)
+    guard = choose(case, {k: v for k, v in residuals.items() if k not in UNGUARDED})
+    hybrids = {BEFORE: hybrid, "residual kept as it was": kept, **residuals}
+    return Found({BEFORE: before, **models}, recipe, hybrids, guard)
+
+
+def in_short(case: Case) -> str:
+    """Return one line: min on the test rows before, after a zero, and after what was chosen."""
+    found = edit(case)
+    told = [f"zero {least(hits(found.heads['zero'], case.test)):.3f}"]
+    for title, models, chosen in (
+        ("concept model", found.heads, found.recipe),
+        ("hybrid", found.hybrids, found.guard),
+    ):
+        old, new = (least(hits(models[name], case.test)) for name in (BEFORE, chosen))
+        told.append(f"{title} {old:.3f}, {chosen} {new:.3f}, lift {new - old:+.3f}")
+    return f"{case.name}: min on the test rows: {'; '.join(told)}"
+
+
 def study(case: Case) -> None:
     """Print the tables of a case: the concept model, the hybrid, and the controls."""
-    before = fitted(case)
     print(f"\n## {case.name}: {len(case.X)} rows to fit, {len(case.bank)} concepts, ", end="")
     print(f"zeroed: {', '.join(case.cue)}; {case.settings}")
-    models = made(case, before, ON_THE_HEAD)
-    shown(case, "concept model", {BEFORE: before, **models}, recipe := choose(case, models))
-
-    edited = models[recipe]
-    hybrid = before.refit_residual(case.X, case.y, kind=KIND)
-    kept = edited.with_residual(hybrid.residual_)
-    residuals = made(case, edited, ON_THE_RESIDUAL)
-    guard = choose(case, {k: v for k, v in residuals.items() if k not in UNGUARDED})
-    rows = {BEFORE: hybrid, "residual kept as it was": kept, **residuals}
-    shown(case, f"hybrid: {recipe}, then", rows, guard)
+    found = edit(case)
+    recipe, guard = found.recipe, found.guard
+    shown(case, "concept model", found.heads, recipe)
+    shown(case, f"hybrid: {recipe}, then", found.hybrids, guard)
     print()
     for name, changed in controls(case):
         print(control(name, changed, recipe, guard), flush=True)
