@@ -8,6 +8,7 @@ from typing import Any
 from pcbm.editing import EditPlan, Step, evaluations, read_history
 from pcbm.report.edit_evidence import certainty, controls_table, curve_view
 from pcbm.report.figures import count, decimal, percent, points, signed, significant
+from pcbm.report.meters import change
 
 CHANGES_AT_ONCE = 40
 SHARED_AT_ONCE = 8
@@ -28,19 +29,17 @@ def _step(number: int, step: Step) -> dict[str, Any]:
     followed = [c for c in step.changes if c.op in FOLLOW_UPS]
     changes = [
         {
-            "op": change.op,
-            "class": change.row,
-            "concept": change.concept,
-            "before": signed(None if change.coef is None else change.coef[0]),
-            "after": signed(None if change.coef is None else change.coef[1]),
+            "op": one.op,
+            "class": one.row,
+            "concept": one.concept,
+            "before": signed(None if one.coef is None else one.coef[0]),
+            "after": signed(None if one.coef is None else one.coef[1]),
             "intercept": None
-            if change.intercept[0] == change.intercept[1]
-            else f"{signed(change.intercept[0])} → {signed(change.intercept[1])}",
+            if one.intercept[0] == one.intercept[1]
+            else f"{signed(one.intercept[0])} → {signed(one.intercept[1])}",
         }
-        for change in asked
-        if change.coef is None
-        or change.coef[0] != change.coef[1]
-        or change.intercept[0] != change.intercept[1]
+        for one in asked
+        if one.coef is None or one.coef[0] != one.coef[1] or one.intercept[0] != one.intercept[1]
     ]
     return {
         "number": number,
@@ -51,7 +50,7 @@ def _step(number: int, step: Step) -> dict[str, Any]:
         "changes": changes[:CHANGES_AT_ONCE],
         "more": len(changes) - CHANGES_AT_ONCE if len(changes) > CHANGES_AT_ONCE else 0,
         "unmoved": len(asked) - len(changes),
-        "moved": any(change["intercept"] for change in changes),
+        "moved": any(one["intercept"] for one in changes),
         "structure": [text for text in map(_structure, step.structure) if text],
         "follow_up": FOLLOW_UPS.get(step.follow_up or ""),
         "followed": sum(c.concept is not None for c in followed),
@@ -154,7 +153,7 @@ def _row(name: str, before: float, after: float, n: str | None = None) -> dict[s
         "before": percent(before),
         "after": percent(after),
         "difference": points(after - before),
-        "places": (f"{100 * before:.1f}", f"{100 * after:.1f}"),
+        "plot": change(before, after),
         "way": "up" if after > before else "down" if after < before else "same",
     }
 
@@ -167,6 +166,6 @@ def _plain_row(name: str, before: float, after: float, n: str | None = None) -> 
         "before": decimal(before),
         "after": decimal(after),
         "difference": signed(round(after - before, 3)),
-        "places": None,
+        "plot": "",
         "way": "same",
     }

@@ -1,8 +1,7 @@
-"""Rendering: one self-contained HTML file that loads nothing and runs nothing."""
+"""Rendering: one self-contained HTML file that loads nothing and runs only its own scripts."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from importlib.resources import files
 
@@ -14,16 +13,18 @@ from pcbm.report import provenance, sections
 from pcbm.report.edits import edit_steps
 from pcbm.report.figures import decimal
 from pcbm.report.opening import all_warnings, evaluation_of, key_figures, run_name, subtitle
+from pcbm.report.parts import UNPRINTABLE, Part, inline, json_block, policy
 from pcbm.report.sample_cards import sample_cards
 from pcbm.report.samples import KINDS, Sample
 from pcbm.report.summary import sentences, verdict
 
-# What UTF-8 or HTML cannot hold: control characters and single surrogates.
-UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
-
 
 def render_report(
-    run: Run, *, samples: Sequence[Sample] | None = None, title: str | None = None
+    run: Run,
+    *,
+    samples: Sequence[Sample] | None = None,
+    title: str | None = None,
+    editor: Part | None = None,
 ) -> str:
     """Return a run's report as one HTML page, the same text for the same run.
 
@@ -35,17 +36,30 @@ def render_report(
         Explained rows, see `pcbm.report.choose_samples`.
     title : str, optional
         Default: the name of the run's folder.
+    editor : Part, optional
+        What stands in the section "Try an edit": its markup, the data it reads, its scripts and
+        styles.
 
     Returns
     -------
     str
-        Names and texts from outside are escaped. The page forbids itself to load or to run
-        anything (Content-Security-Policy ``default-src 'none'``).
+        Names and texts from outside are escaped. The page forbids itself to load anything, and to
+        run or apply what is not named by its hash (Content-Security-Policy
+        ``default-src 'none'``).
     """
+    parts = [] if editor is None else [editor]
+    styles = [_asset("report.css"), *(text for part in parts for text in part.styles)]
+    scripts = [text for part in parts for text in part.scripts]
     metrics, config = run.metrics, run.config
     steps = edit_steps(run.edits)
     answer, why = verdict(metrics)
     context = {
+        # Hashes and keywords alone: as they are, since readers look for them in the source.
+        "policy": Markup(policy(scripts, styles, None if editor is None else editor.connect)),
+        "styles": [inline(text) for text in styles],
+        "scripts": [inline(text) for text in scripts],
+        "blocks": [json_block(name, value) for part in parts for name, value in part.data.items()],
+        "editor": None if editor is None else editor.markup,
         "subtitle": subtitle(config),
         "title": title or run_name(metrics.get("run")),
         "config": config,
@@ -76,16 +90,17 @@ def render_report(
     return UNPRINTABLE.sub("\ufffd", _environment().get_template("report.html.j2").render(context))
 
 
+def _asset(name: str) -> str:
+    return (files("pcbm.report") / "assets" / name).read_text(encoding="utf-8")
+
+
 def _environment() -> jinja2.Environment:
-    folder = files("pcbm.report") / "assets"
     environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(lambda name: (folder / name).read_text(encoding="utf-8")),
+        loader=jinja2.FunctionLoader(_asset),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    style = (folder / "report.css").read_text(encoding="utf-8")
-    environment.globals["style"] = Markup(style)  # the package's own file, not a user's text
     environment.filters["decimal"] = decimal
     return environment

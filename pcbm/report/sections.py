@@ -11,6 +11,7 @@ from pcbm.model.hybrid_text import residual_lines
 from pcbm.model.run import row_names
 from pcbm.report.charts import path_chart, strip, strip_axis
 from pcbm.report.figures import count, decimal, effective, percent, signed, significant
+from pcbm.report.meters import meter, signed_bar
 from pcbm.report.summary import as_fitted, figure_name, interval, show_difference, show_figure
 from pcbm.report.svg import Across, nice_ticks
 
@@ -149,13 +150,8 @@ def weights(model: Any) -> dict[str, Any]:
 
 
 def bar(name: str, value: float, longest: float, digits: int = 3) -> dict[str, Any]:
-    """Return one signed bar: ``width`` is a percentage of half the track."""
-    return {
-        "name": name,
-        "value": signed(value, digits),
-        "side": "pos" if value > 0 else "neg",
-        "width": f"{100 * min(abs(value) / longest, 1.0):.1f}",
-    }
+    """Return a name with its value and a bar, of full length at ``longest``."""
+    return {"name": name, "value": signed(value, digits), "bar": signed_bar(value / longest)}
 
 
 def bank_table(model: Any) -> dict[str, Any] | None:
@@ -255,7 +251,7 @@ def _evaluated(rows: Mapping[str, Mapping[str, Any]] | None) -> list[dict[str, A
                 "name": name,
                 "n": count(row["n"]),
                 "value": significant(row["rmse"]) if has_error else percent(value),
-                "width": None if value is None else f"{100 * value:.1f}",
+                "meter": "" if value is None else meter(value),
                 "auc": decimal(row["auc"]) if row.get("auc") is not None else None,
             }
         )

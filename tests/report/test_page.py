@@ -24,7 +24,7 @@ summary data controls path weights bank evaluation edits samples provenance
 ELEMENTS = """
 html head meta title style body header main section article aside nav footer div span p a ul li
 dl dt dd h1 h2 h3 h4 table thead tbody tr th td details summary pre code blockquote bdi br i img
-svg line circle text
+svg line circle rect text
 """.split()  # noqa: SIM905
 
 
@@ -174,8 +174,10 @@ def test_nothing_is_loaded_and_nothing_can_run(edited_zoo: Run, hostile_run: Run
         assert "default-src 'none'" in html
         for tag, name, value in page.attributes:
             assert not name.startswith("on"), (tag, name)
+            assert name != "style", tag
             if name in ("src", "href", "srcset", "xlink:href", "action", "data"):
                 assert re.match(r"data:image/(png|jpeg);base64,|#\w+$", value or ""), value
+        assert "unsafe" not in html[: html.index("<style>")]
         style = html[html.index("<style>") : html.index("</style>")]
         assert "url(" not in style
         assert "@import" not in style
