@@ -11,11 +11,6 @@ CANDIDATES = 41
 SWEEPS = 2
 
 
-def two_sided(logits: np.ndarray) -> np.ndarray:
-    """Return logits with one column a class; one row (n, 1) becomes (0, s)."""
-    return np.column_stack([np.zeros(len(logits)), logits]) if logits.shape[1] == 1 else logits
-
-
 def shift_to_shares(logits: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """Return the shift of the logits with which each class is predicted as often as wanted.
 

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
-from pcbm.audit.bias import best_shift, shift_to_shares, two_sided
+from pcbm.audit.bias import best_shift, shift_to_shares
 from pcbm.audit.judged import Judged, Scored, figures, logits, predictions, primary, scored
 from pcbm.audit.prune import PLAIN, random_prune
 from pcbm.editing import EditPlan, head_of
 from pcbm.heads import held_out_rows
 from pcbm.model.controls import random_bank
+from pcbm.model.logits import two_sided
 from pcbm.model.run import task_of
 
 ROUNDING = 1e-12
@@ -221,8 +222,6 @@ def _random_banks(
     def make(rng: np.random.Generator, repeats: int) -> Any:
         for _ in range(repeats):
             bank = random_bank(model.bank, X.shape[1], rng)
-            if model.bank is None:
-                bank = random_bank(None, X.shape[1], rng)
             fitted = clone(named).set_params(bank=bank).fit(X, y)
             predicted = {name: fitted.predict(rows.X) for name, rows in sets.items()}
             names = dict(zip(ranked(model), ranked(fitted), strict=True))

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 ALPHA = 0.05
-ROUNDING = 1e-9  # logits
 PARTS = {"concepts": "the concept part", "residual": "the residual", "total": "the model"}
 CLEAN = "no sign of {concept!r} was found in what could be measured"
 
@@ -14,7 +13,8 @@ CLEAN = "no sign of {concept!r} was found in what could be measured"
 def findings(record: Mapping[str, Any]) -> list[str]:
     """Return what the figures of an audit say, one sentence each; never nothing.
 
-    A paired response counts when its 95 % interval leaves zero out, an AUC when p <= .05.
+    A paired response counts when its p, times the number of margins (Bonferroni), is at most .05,
+    so that many classes do not find one by chance; an AUC when that of all classes is.
     """
     found = [*_used(record), *_responses(record), *_leaks(record)]
     for gap in record["reliance"].values():
@@ -38,12 +38,13 @@ def _responses(record: Mapping[str, Any]) -> Iterator[str]:
     now, before = record["paired"].get("now"), record["paired"].get("before")
     if now is None:
         return
+    many = len(now["toward"])
     for name, response in now["toward"].items():
         for part, words in PARTS.items():
             if response["residual"] is None and part == "concepts":
                 continue  # the same as the total
             figure = response[part]
-            if figure is None or not _apart(figure["interval"]):
+            if figure is None or not _clear(figure, many):
                 continue
             low, high = figure["interval"]
             yield (
@@ -53,7 +54,7 @@ def _responses(record: Mapping[str, Any]) -> Iterator[str]:
         if before is None:
             continue
         old, new = before["toward"][name]["total"], response["total"]
-        if old["mean"] * new["mean"] < 0 and _apart(old["interval"]) and _apart(new["interval"]):
+        if old["mean"] * new["mean"] < 0 and _clear(old, many) and _clear(new, many):
             yield (
                 f"over-correction: the response toward {name!r} turned from {old['mean']:+.3f} to "
                 f"{new['mean']:+.3f} logits, so the model now goes against {record['concept']!r}"
@@ -78,6 +79,6 @@ def _leaks(record: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def _apart(interval: list[float] | None) -> bool:
-    """Return whether an interval leaves zero out, by more than rounding."""
-    return interval is not None and (interval[0] > ROUNDING or interval[1] < -ROUNDING)
+def _clear(figure: Mapping[str, Any], many: int) -> bool:
+    """Return whether a mean response is clear of zero, as one of so many."""
+    return figure["p_value"] is not None and figure["p_value"] * many <= ALPHA

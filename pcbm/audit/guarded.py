@@ -18,6 +18,7 @@ from pcbm.audit.guards import (
 )
 from pcbm.editing import EditPlan, Step, head_of
 from pcbm.editing.changes import changes_between
+from pcbm.editing.edit import zeroed_concepts
 from pcbm.editing.steps import STALE_RESIDUAL, with_history
 from pcbm.errors import InputError, near, quoted
 from pcbm.model.metrics import headline
@@ -139,13 +140,7 @@ def check_guards(guards: Sequence[str], plan: EditPlan) -> None:
 
 def removed_concepts(plan: EditPlan, model: Any) -> list[str]:
     """Return the concepts that a plan zeroed, by the names they have in the end."""
-    names: dict[str, str] = {}
-    for edit in plan.edits:
-        if edit.op == "zero":
-            names[edit.concept] = edit.concept
-        if edit.op == "rename":
-            names = {old: str(edit.to) if n == edit.concept else n for old, n in names.items()}
-    found = [name for name in dict.fromkeys(names.values()) if name in model.concept_names_]
+    found = [name for name in zeroed_concepts(plan.edits) if name in model.concept_names_]
     if not found:
         raise InputError(
             "a guard closes what a removed concept leaves open, and the plan zeroes none: "

@@ -22,6 +22,7 @@ from pcbm.editing.rebuild import check_can_mix, rebuilt
 from pcbm.editing.structure import NOTHING_LEFT
 from pcbm.errors import InputError
 from pcbm.heads import class_weighted
+from pcbm.model.logits import UNLABELLED
 from pcbm.residual import erasure
 
 Array = NDArray[np.float64]
@@ -87,7 +88,6 @@ def guard_scores(
     weight = _weight(model, data)
     share = np.full(len(data.y), 1.0) if weight is None else np.asarray(weight, dtype=float)
     share = share / share.sum()
-    every = np.zeros(len(share))
     scores = model.transform(data.X)
     erased = erasure(scores[:, others], scores[:, removed], weight)
     mix = np.eye(len(head.mean))
@@ -121,7 +121,7 @@ def guard_scores(
     record = {
         "lost": {names[j]: float(1 - left[j]) for j in others},
         "out_of_use": [names[j] for j in np.flatnonzero(copies)],
-        "covariance": _covariance(units, gone, share, every),
+        "covariance": _covariance(units, gone, share),
         "refit": fit,
     }
     return result, _record("scores", concepts, **record)
@@ -161,7 +161,7 @@ def guard_silent(
     head, weight = head_of(model), _weight(model, data)
     scores = model.transform(data.X)
     if direction is None:
-        by_class = head.family not in ("gaussian", "multilabel")
+        by_class = head.family not in UNLABELLED
         moments = score_moments(scores, np.asarray(data.y), by_class=by_class, weight=weight)
         moves = moments.within[:, removed]
     else:
@@ -273,8 +273,8 @@ def guard_residual(
     )
     share = np.full(len(data.y), 1.0) if weight is None else np.asarray(weight)
     scores = result.transform(data.X)[:, columns] / head_of(model).scale[columns]
-    read, within = result.residual_.reading.apply(data.X), np.asarray(data.y)
-    largest = _covariance(read, scores, share, within if in_class else np.zeros(len(within)))
+    read = result.residual_.reading.apply(data.X)
+    largest = _covariance(read, scores, share, np.asarray(data.y) if in_class else None)
     return result, _record(name, concepts, kind=result.residual_.kind, covariance=largest)
 
 
@@ -290,7 +290,7 @@ def _removed(model: Any, concepts: Sequence[str]) -> list[int]:
 
 
 def _weight(model: Any, data: TrainingData) -> Array | None:
-    if head_of(model).family not in ("gaussian", "multilabel"):
+    if head_of(model).family not in UNLABELLED:
         check_labels(np.asarray(data.y), model.head_.classes_)
     return class_weighted(getattr(model, "class_weight", None), np.asarray(data.y), None)
 
@@ -323,7 +323,7 @@ def _cells(head: LinearHead, data: TrainingData, by: str) -> NDArray:
 
 
 def _classes(head: LinearHead, data: TrainingData, guard: str) -> NDArray:
-    if head.family in ("gaussian", "multilabel"):
+    if head.family in UNLABELLED:
         raise InputError(f"--guard {guard} needs one class a row, not a {head.family} head")
     return np.asarray(data.y)
 
@@ -332,11 +332,12 @@ def _variance(scores: Array, share: Array) -> Array:
     return share @ np.square(scores - share @ scores)
 
 
-def _covariance(one: Array, other: Array, share: Array, within: NDArray) -> float:
-    """Return the largest |covariance| of two tables on weighted rows, pooled within groups."""
+def _covariance(one: Array, other: Array, share: Array, within: NDArray | None = None) -> float:
+    """Return the largest |covariance| of two tables on weighted rows, pooled within classes."""
     centred = one.copy()
-    for name in np.unique(within):
-        rows = within == name
+    labels = np.zeros(len(one)) if within is None else within
+    for name in np.unique(labels):
+        rows = labels == name
         centred[rows] -= share[rows] @ one[rows] / share[rows].sum()
     return float(np.abs(centred.T @ (share[:, None] * other)).max(initial=0.0) / share.sum())
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pcbm.editing.head import COMPARED
+from pcbm.model.logits import COMPARED
 from pcbm.model.run import row_names
 
 Array = NDArray[np.float64]

@@ -15,20 +15,26 @@ from pcbm.model.run import task_of
 
 CONFIDENCE = 0.95
 FEWEST_PAIRS = 2
+ROUNDING = 1e-9  # logits
 
 Array = NDArray[np.float64]
 
 
-def mean_interval(values: Array) -> dict[str, Any]:
-    """Return the mean of independent values and its 95 % interval by Student's t.
+def student_mean(values: Array) -> dict[str, Any]:
+    """Return the mean of independent values, with Student's 95 % interval and two-sided p-value.
 
-    Fewer than two values have no interval: None.
+    The p-value is that of a mean of zero. Values that are all within 1e-9 of zero (rounding of
+    logits) have p = 1. Fewer than two values have neither: None.
     """
     n, mean = len(values), float(np.mean(values))
     if n < FEWEST_PAIRS:
-        return {"mean": mean, "interval": None, "n": n}
-    reach = student.ppf((1 + CONFIDENCE) / 2, n - 1) * np.std(values, ddof=1) / np.sqrt(n)
-    return {"mean": mean, "interval": [float(mean - reach), float(mean + reach)], "n": n}
+        return {"mean": mean, "interval": None, "p_value": None, "n": n}
+    error = float(np.std(values, ddof=1) / np.sqrt(n))
+    reach = float(student.ppf((1 + CONFIDENCE) / 2, n - 1)) * error
+    p_value = 1.0
+    if np.abs(values).max() > ROUNDING:
+        p_value = 2 * float(student.sf(abs(mean) / error, n - 1)) if error > 0 else 0.0
+    return {"mean": mean, "interval": [mean - reach, mean + reach], "p_value": p_value, "n": n}
 
 
 def paired_response(model: Any, having: Any, lacking: Any, y: Any = None) -> dict[str, Any]:
@@ -49,7 +55,7 @@ def paired_response(model: Any, having: Any, lacking: Any, y: Any = None) -> dic
     -------
     dict
         - ``toward``: class -> ``concepts``, ``residual`` (None without one) and ``total``, each
-          the mean of margin(with) - margin(without) with its interval; positive = the cue argues
+          the mean of margin(with) - margin(without), see `student_mean`; positive = the cue argues
           for the class. ``per_spread`` is the total's mean over the standard deviation of the
           margin without the cue: how much of a typical difference between inputs the cue makes.
         - ``flips``: ``share`` and ``n`` of pairs with two predictions, and how many went
@@ -94,7 +100,7 @@ def _response(
         record[part] = (
             None
             if values is None or known is None
-            else mean_interval((values - known)[rows, column])
+            else student_mean((values - known)[rows, column])
         )
     wide = float(spread[column])
     record["per_spread"] = record["total"]["mean"] / wide if wide > 0 else None

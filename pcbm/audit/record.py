@@ -14,7 +14,7 @@ from pcbm.audit.leaks import REPEATS, within_class_auc
 from pcbm.audit.margins import margins
 from pcbm.audit.pairs import paired_response
 from pcbm.audit.reliance import accuracy_gap, group_gap
-from pcbm.editing import signed_reliance
+from pcbm.editing.evaluate import over_correction
 from pcbm.errors import InputError, near
 from pcbm.model.run import class_names, task_of
 
@@ -150,7 +150,8 @@ def _shifted(evidence: Evidence, sides: dict[str, Any]) -> dict[str, Any]:
     if task not in ("binary", "multiclass"):
         return _not(f"accuracy against accuracy is measured for classes, not for {task}")
     shifted, own = evidence.shifted, (evidence.X, evidence.y)
-    return _turned(_both(sides, lambda model: accuracy_gap(model, own, shifted)))
+    gaps = _both(sides, lambda model: accuracy_gap(model, own, shifted))
+    return _turned(gaps, "accuracy in distribution minus shifted")
 
 
 def _groups(evidence: Evidence, sides: dict[str, Any], source: Any, concept: str) -> dict[str, Any]:
@@ -164,21 +165,20 @@ def _groups(evidence: Evidence, sides: dict[str, Any], source: Any, concept: str
         return _not("the head never used the concept, so nothing says which class it favours")
     present = np.asarray(evidence.present, dtype=bool)
     try:
-        return _turned(
-            _both(sides, lambda model: group_gap(model, evidence.X, evidence.y, present, favoured))
+        gaps = _both(
+            sides, lambda model: group_gap(model, evidence.X, evidence.y, present, favoured)
         )
     except InputError as error:
         return _not(str(error))
+    return _turned(gaps, "accuracy on rows the concept helps minus rows it misleads")
 
 
-def _turned(record: dict[str, Any]) -> dict[str, Any]:
+def _turned(record: dict[str, Any], what: str) -> dict[str, Any]:
     """Add the warning of a gap that an edit turned round."""
     if record["before"] is None:
         return {**record, "warnings": []}
-    sides = {"before": record["before"]["value"], "after": record["now"]["value"]}
-    one = {side: {"accuracy": value} for side, value in sides.items()}
-    none = {side: {"accuracy": 0.0} for side in sides}
-    return {**record, "warnings": signed_reliance(one, none)["warnings"]}
+    before, now = (float(record[side]["value"]) for side in ("before", "now"))
+    return {**record, "warnings": over_correction(before, now, what)}
 
 
 def _favoured(model: Any, concept: str) -> str | None:

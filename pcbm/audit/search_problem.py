@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from pcbm.audit.bias import two_sided
 from pcbm.audit.judged import Judged, Scored, logits, scored, worst_group
 from pcbm.audit.search import AIMS, Aim, Candidate, candidates
 from pcbm.editing import LinearHead, head_of
 from pcbm.errors import InputError
 from pcbm.heads import assign_folds
 from pcbm.model.intervals import Resampling, mcnemar, paired_intervals
+from pcbm.model.logits import two_sided
 from pcbm.model.run import task_of
 
 FEWEST_ROWS = 20

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from pcbm.audit.bias import two_sided
 from pcbm.audit.judged import Judged, logits, worst_group
 from pcbm.audit.search import SEARCHES, candidates
 from pcbm.audit.search_problem import Hits, Problem, base_hits, compared, problem_of
@@ -22,6 +21,7 @@ from pcbm.editing import ChosenOn, EditPlan, content_of, judged_on_chosen
 from pcbm.errors import InputError
 from pcbm.heads import elastic_net_path
 from pcbm.model.intervals import Resampling, percentiles
+from pcbm.model.logits import two_sided
 
 NONE, RANDOM, FINE_TUNED, PERSON = "no_edit", "random_choice", "fine_tuned_head", "persons_plan"
 

@@ -10,9 +10,10 @@ import numpy as np
 
 from pcbm.editing.changes import Change
 from pcbm.editing.edit import Edit
-from pcbm.editing.head import COMPARED, LinearHead
+from pcbm.editing.head import LinearHead
 from pcbm.editing.structure import ScoreMoments, merge, share_kept
 from pcbm.errors import InputError
+from pcbm.model.logits import COMPARED
 
 MUCH_LOST = 0.1
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from pcbm.editing.apply import Edited
 from pcbm.editing.changes import changes_between
-from pcbm.editing.edit import Edit
+from pcbm.editing.edit import Edit, zeroed_concepts
 from pcbm.editing.head import LinearHead
 from pcbm.editing.structure import ScoreMoments, orthogonalise
 from pcbm.errors import InputError, quoted
@@ -71,13 +71,8 @@ def clear_removed(edited: Edited, edits: Sequence[Edit], moments: ScoreMoments) 
 
 def removed_columns(edited: Edited, edits: Sequence[Edit]) -> list[int]:
     """Return the columns of the zeroed concepts; InputError unless some are, for all classes."""
-    head, names = edited.head, {}
-    for edit in edits:  # names change on the way
-        if edit.op == "zero":
-            names[edit.concept] = edit.concept
-        if edit.op == "rename":
-            names = {old: str(edit.to) if n == edit.concept else n for old, n in names.items()}
-    zeroed = [name for name in dict.fromkeys(names.values()) if name in head.concept_names]
+    head = edited.head
+    zeroed = [name for name in zeroed_concepts(edits) if name in head.concept_names]
     removed = [head.column(name) for name in zeroed]
     if not removed:
         raise InputError(

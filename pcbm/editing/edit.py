@@ -88,6 +88,17 @@ class Edit:
         return {"op": self.op} | {key: values[key] for key in (*needed, *optional)}
 
 
+def zeroed_concepts(edits: Iterable[Edit]) -> list[str]:
+    """Return the concepts that edits zero, once each, by the names they have in the end."""
+    names: dict[str, str] = {}
+    for edit in edits:
+        if edit.op == "zero":
+            names[edit.concept] = edit.concept
+        if edit.op == "rename":
+            names = {old: str(edit.to) if n == edit.concept else n for old, n in names.items()}
+    return list(dict.fromkeys(names.values()))
+
+
 def concept_name(concept: object) -> str:
     """Return a concept's name; anything but a string raises InputError."""
     if not isinstance(concept, str):

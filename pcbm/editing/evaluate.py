@@ -186,19 +186,24 @@ def signed_reliance(
         float(in_distribution[side]["accuracy"] - shifted[side]["accuracy"])
         for side in ("before", "after")
     )
-    warnings = []
-    if before * after < 0 and min(abs(before), abs(after)) > NO_RELIANCE:
-        warnings.append(
-            f"over-correction: the accuracy in distribution minus shifted went from {before:+.3f} "
-            f"to {after:+.3f}, so the model now goes against the cue; refit the other concepts, "
-            "or scale the concept down instead of removing it"
-        )
+    warnings = over_correction(before, after, "accuracy in distribution minus shifted")
     intervals = None
     if all("n" in each[side] for each in (in_distribution, shifted) for side in SIDES):
         intervals = {
             side: _difference_interval(in_distribution[side], shifted[side], how) for side in SIDES
         }
     return {"before": before, "after": after, "intervals": intervals, "warnings": warnings}
+
+
+def over_correction(before: float, after: float, what: str) -> list[str]:
+    """Return a warning where a signed reliance in [-1, 1] changed its sign; ``what`` it is."""
+    if before * after >= 0 or min(abs(before), abs(after)) <= NO_RELIANCE:
+        return []
+    return [
+        f"over-correction: the {what} went from {before:+.3f} to {after:+.3f}, so the model now "
+        "goes against the cue; refit the other concepts, or scale the concept down instead of "
+        "removing it"
+    ]
 
 
 def _difference_interval(

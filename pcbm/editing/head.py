@@ -10,9 +10,6 @@ import numpy as np
 from pcbm.errors import InputError, near
 from pcbm.model.run import row_names
 
-# Families whose rows are compared with each other, so that changing one row moves all classes.
-COMPARED = ("multinomial", "grouped")
-
 
 @dataclass(frozen=True)
 class LinearHead:

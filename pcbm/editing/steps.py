@@ -18,6 +18,7 @@ from pcbm.editing.rebuild import check_can_mix, rebuilt
 from pcbm.editing.structure import ScoreMoments, score_moments
 from pcbm.errors import InputError
 from pcbm.heads import class_weighted
+from pcbm.model.logits import UNLABELLED
 from pcbm.model.snapshot import Snapshot
 
 STALE_RESIDUAL = (
@@ -79,7 +80,7 @@ def take_step(
     rows = None if train is None else _training_rows(model, before.family, *train)
     moments = None
     if rows is not None and (follow.orthogonalise or any(edit.op == "merge" for edit in edits)):
-        by_class = before.family not in ("gaussian", "multilabel")
+        by_class = before.family not in UNLABELLED
         scores = model.transform(rows.X)
         moments = score_moments(scores, rows.y, by_class=by_class, weight=rows.weight)
     edited = apply_edits(before, edits, moments)
@@ -145,7 +146,7 @@ def _training_rows(model: Any, family: str, X: Any, y: Any, weight: Any = None) 
     y = np.asarray(y)
     if len(y) != len(X):
         raise InputError(f"the training data has {len(X)} rows but {len(y)} labels")
-    if family not in ("gaussian", "multilabel"):
+    if family not in UNLABELLED:
         check_labels(y, model.head_.classes_)
     given = None if weight is None else np.asarray(weight, dtype=np.float64)
     return TrainingRows(X, y, class_weighted(getattr(model, "class_weight", None), y, given))

@@ -19,6 +19,7 @@ from pcbm.faithfulness.shares import explained_share
 from pcbm.faithfulness.stability import REPEATS, support_stability
 from pcbm.heads import class_weighted, elastic_net_path, select_by_nec
 from pcbm.model.controls import Sample, random_bank
+from pcbm.model.logits import UNLABELLED
 from pcbm.model.run import row_names
 from pcbm.projection import fit_projection
 
@@ -74,7 +75,7 @@ class Case:
     def rows(self) -> JudgedRows:
         """Return the rows to judge on as heads see them."""
         head = self.model.head_
-        classes = None if head.family_ in ("gaussian", "multilabel") else self.model.classes_
+        classes = None if head.family_ in UNLABELLED else self.model.classes_
         return JudgedRows(self.standardised(self.judged), self.judged.y, head.family_, classes)
 
     def fitted(self) -> FittedRows:
@@ -167,7 +168,7 @@ def run_checks(
 
 
 def _check_classes(case: Case) -> None:
-    if case.train is None or case.model.head_.family_ in ("gaussian", "multilabel"):
+    if case.train is None or case.model.head_.family_ in UNLABELLED:
         return
     absent = [str(c) for c in case.model.classes_ if not (case.train.y == c).any()]
     if absent:
@@ -218,7 +219,7 @@ def _hard(case: Case, tell: Tell) -> dict[str, Any]:
 
 
 def _leakage(case: Case, tell: Tell) -> Finding:
-    if case.model.head_.family_ in ("gaussian", "multilabel"):
+    if case.model.head_.family_ in UNLABELLED:
         raise NotMeasurableError("it is for tasks with one class a row")
     labels = case.concepts
     if labels is None:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pcbm.heads import Path, elastic_net_path, probabilities
+from pcbm.model.logits import two_sided
 
 Array = NDArray[np.float64]
 
@@ -32,7 +33,7 @@ class ConceptReader:
     def log_proba(self, concepts: NDArray) -> Array:
         """Return log p(y | c), shape (n, C)."""
         design = one_hot(concepts)
-        rows = two_sided(self.path.decision(design, self.point), self.path.family)
+        rows = two_sided(self.path.decision(design, self.point))
         base = probabilities(rows, "multinomial")
         if not np.isfinite(self.prior):
             return np.log(base)
@@ -63,11 +64,6 @@ def fit_readers(concepts: NDArray, y: NDArray[np.intp]) -> list[ConceptReader]:
 def one_hot(concepts: NDArray) -> Array:
     """Return columns for present and for not known, (n, 2 m), in double precision."""
     return np.hstack([concepts == 1, concepts == -1]).astype(float)
-
-
-def two_sided(eta: Array, family: str) -> Array:
-    """Return one logit a class: a binomial's one row becomes (0, eta)."""
-    return np.hstack([np.zeros_like(eta), eta]) if family == "binomial" else eta
 
 
 def _keys(concepts: NDArray) -> list[bytes]:

@@ -11,9 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import log_softmax
 
 from pcbm.errors import InputError
-from pcbm.faithfulness.concept_reader import ConceptReader, fit_readers, two_sided
+from pcbm.faithfulness.concept_reader import ConceptReader, fit_readers
 from pcbm.faithfulness.intervals import mean_interval
 from pcbm.heads import assign_folds, elastic_net_path, standardise
+from pcbm.model.logits import two_sided
 
 Array = NDArray[np.float64]
 
@@ -217,7 +218,7 @@ def _score_part(
     rows = np.arange(int(hold.sum())), y[hold]
     losses = [-log_softmax(offset[hold], axis=1)[rows].mean()]
     for i in range(len(path)):
-        eta = two_sided(path.decision(Z[hold], i), family)
+        eta = two_sided(path.decision(Z[hold], i))
         losses.append(-log_softmax(offset[hold] + eta, axis=1)[rows].mean())
     best = int(np.argmin(losses)) - 1
     if best < 0:
@@ -230,4 +231,4 @@ def _score_part(
         lams=path.lams[: best + 1],
         offset=start,
     )
-    return two_sided(again.decision(Z_test, -1), family)
+    return two_sided(again.decision(Z_test, -1))

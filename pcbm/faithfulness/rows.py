@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pcbm.heads import Selected, at_point, elastic_net_path
+from pcbm.model.logits import decided
 from pcbm.model.metrics import row_scores
 
 Array = NDArray[np.float64]
@@ -94,11 +95,7 @@ class FittedRows:
 
 def decide(logits: Array, family: str, classes: NDArray | None) -> NDArray:
     """Return the predictions of logits (n, C), or (n, 1) for one row, as the estimators do."""
-    if family == "gaussian":
-        return logits[:, 0] if logits.shape[1] == 1 else logits
-    if family == "multilabel":
-        return (logits > 0).astype(int)
-    assert classes is not None
-    if family == "binomial":
-        return classes[(logits[:, 0] > 0).astype(int)]
-    return classes[logits.argmax(axis=1)]
+    found = decided(logits, family)
+    if classes is not None:
+        return classes[found]
+    return found[:, 0] if family == "gaussian" and found.shape[1] == 1 else found

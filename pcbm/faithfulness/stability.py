@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from pcbm.faithfulness.rows import Array, FittedRows
 from pcbm.heads import standardise
+from pcbm.heads.solutions import NEC_THRESHOLD
+from pcbm.model.logits import UNLABELLED
 
 REPEATS = 20
-USED = 1e-5  # as NEC counts
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ def support_stability(
         if progress:
             progress(done, len(counts))
     coefs = np.array([_largest(coef, keep) for coef in heads])
-    supports = np.abs(coefs) > USED
+    supports = np.abs(coefs) > NEC_THRESHOLD
     own = _largest(reference.coef, keep)
     pairs = list(combinations(range(len(supports)), 2))
     density = supports.mean(axis=(0, 2))
@@ -144,7 +145,7 @@ def support_stability(
         lam=fitted.lam,
         rule="at the same lam" + ("" if keep is None else f", cut to {keep} coefficients"),
         jaccard=_mean([jaccard(supports[a], supports[b]) for a, b in pairs]),
-        to_reference=_mean([jaccard(support, np.abs(own) > USED) for support in supports]),
+        to_reference=_mean([jaccard(support, np.abs(own) > NEC_THRESHOLD) for support in supports]),
         chance=_weighted(density / (2 - density), density),
         per_row={
             name: _mean([jaccard(supports[a, c], supports[b, c]) for a, b in pairs])
@@ -170,7 +171,7 @@ def jaccard(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
 def _draw(fitted: FittedRows, rng: np.random.Generator) -> Array:
     """Return how often each row is drawn, as many rows of each class as there are."""
     n = len(fitted.y)
-    single = fitted.y.ndim == 1 and fitted.family not in ("gaussian", "multilabel")
+    single = fitted.y.ndim == 1 and fitted.family not in UNLABELLED
     strata = np.unique(fitted.y, return_inverse=True)[1] if single else np.zeros(n, int)
     counts = np.zeros(n)
     for stratum in range(int(strata.max()) + 1):
@@ -191,12 +192,12 @@ def _largest(coef: Array, keep: int | None) -> Array:
 def _choices(
     coefs: Array, own: Array, row_names: Sequence[str], concept_names: Sequence[str]
 ) -> tuple[Choice, ...]:
-    used = np.abs(coefs) > USED
+    used = np.abs(coefs) > NEC_THRESHOLD
     frequency = used.mean(axis=0)
     positive = (used & (coefs > 0)).sum(axis=0)
     total = np.maximum(used.sum(axis=0), 1)
     sign = np.maximum(positive, used.sum(axis=0) - positive) / total
-    found = np.argwhere((frequency > 0) | (np.abs(own) > USED)).tolist()
+    found = np.argwhere((frequency > 0) | (np.abs(own) > NEC_THRESHOLD)).tolist()
     places = sorted(found, key=lambda p: (-frequency[p[0], p[1]], -abs(own[p[0], p[1]])))
     return tuple(
         Choice(

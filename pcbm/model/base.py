@@ -15,10 +15,9 @@ from pcbm.concepts import ConceptBank
 from pcbm.errors import InputError, near
 from pcbm.heads import nec
 from pcbm.model.contributions import Contributions, contributions
+from pcbm.model.logits import UNLABELLED
 from pcbm.projection import PROJECTIONS, Projection, fit_projection
 from pcbm.residual import RESIDUALS, Residual, fit_residual
-
-UNLABELLED = ("multilabel", "gaussian")  # families whose targets are columns of numbers
 
 
 class ConceptModel(TransformerMixin):

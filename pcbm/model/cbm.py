@@ -10,6 +10,7 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from pcbm.heads import SparseLinearHead, SparseLinearRegressor, class_weighted, probabilities
 from pcbm.model.base import ConceptModel
+from pcbm.model.logits import decided
 
 if TYPE_CHECKING:
     from pcbm.concepts import ConceptBank
@@ -193,11 +194,8 @@ class PostHocCBM(ConceptModel, ClassifierMixin, BaseEstimator):
 
     def decide(self, logits: np.ndarray) -> np.ndarray:
         """Return the predictions that logits (n, C), or (n, 1) for two classes, stand for."""
-        if self.head_.family_ == "multilabel":
-            return (logits > 0).astype(int)
-        if self.head_.family_ == "binomial":
-            return self.classes_[(logits[:, 0] > 0).astype(int)]
-        return self.classes_[logits.argmax(axis=1)]
+        found = decided(logits, self.head_.family_)
+        return found if self.head_.family_ == "multilabel" else self.classes_[found]
 
 
 class PostHocCBMRegressor(ConceptModel, RegressorMixin, BaseEstimator):

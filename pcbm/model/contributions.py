@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pcbm.model.logits import COMPARED, decided
+
 
 @dataclass(frozen=True)
 class Contributions:
@@ -78,7 +80,7 @@ def contributions(
     extra = np.zeros((n, rows)) if residual is None else residual
     logits = standardised @ coef.T + intercept + extra
     every = np.arange(n)
-    if family in ("multinomial", "grouped"):
+    if family in COMPARED:
         label = logits.argmax(axis=1)
         toward = label if toward is None else np.asarray(toward)
         others = logits.copy()
@@ -101,7 +103,7 @@ def contributions(
 
 def _label_of_rows(logits: np.ndarray, family: str) -> np.ndarray:
     if family == "binomial":
-        return (logits[:, 0] > 0).astype(int)
+        return decided(logits, family)
     if family == "gaussian":
         return np.zeros(len(logits), dtype=int)
     return logits.argmax(axis=1)

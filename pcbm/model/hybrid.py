@@ -16,25 +16,16 @@ from sklearn.model_selection import KFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from pcbm.model.logits import COMPARED, decided
 from pcbm.model.metrics import headline
 from pcbm.residual import Residual
 
-COMPARED = ("multinomial", "grouped")  # families whose classes compete for a row
 MOST_WORK = 0.5  # share of the margin's variance above which the residual does most of the work
 LITTLE_COST = 0.02  # loss of accuracy or R^2 below which the concepts can be done without
 FOLDS = 5
 STRENGTHS = np.logspace(-4, 4, 9)
 
 Pair = tuple[np.ndarray, np.ndarray]
-
-
-def decided(logits: np.ndarray, family: str) -> np.ndarray:
-    """Return what logits (n, C) decide: positions of classes (n,), 0/1 (n, C), or the numbers."""
-    if family in COMPARED:
-        return logits.argmax(axis=1)
-    if family == "binomial":
-        return (logits[:, 0] > 0).astype(int)
-    return (logits > 0).astype(int) if family == "multilabel" else logits
 
 
 def runners(logits: np.ndarray) -> Pair:

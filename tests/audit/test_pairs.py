@@ -66,6 +66,7 @@ def test_the_interval_is_students(bank: ConceptBank) -> None:
     one, other = (margins(model, X).total[:, 0] for X in (having, lacking))
     wanted = ttest_rel(one, other).confidence_interval(0.95)
     np.testing.assert_allclose(found["interval"], [wanted.low, wanted.high])
+    assert found["p_value"] == pytest.approx(ttest_rel(one, other).pvalue)
 
 
 def test_a_residual_that_learnt_the_removed_cue_is_found(bank: ConceptBank) -> None:

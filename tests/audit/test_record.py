@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from cued import Rows, draw, fit, pairs
 
-from pcbm import EditPlan
+from pcbm import EditPlan, PostHocCBM
 from pcbm.audit import Evidence, accuracy_gap, audit_model, group_gap
 from pcbm.concepts import ConceptBank
 from pcbm.errors import InputError
@@ -65,8 +65,28 @@ def test_over_correction_is_named(bank: ConceptBank) -> None:
     found = audit_model(edited, "cue", evidence(shadow=0.8), before=trained)
     warned = [text for text in found["findings"] if text.startswith("over-correction")]
     assert len(warned) == 3  # by response, by shifted rows, by groups
+    assert "rows the concept helps minus rows it misleads" in warned[-1]
     for gap in found["reliance"].values():
         assert gap["before"]["value"] > 0 > gap["now"]["value"]
+
+
+def test_many_classes_accuse_no_model_by_being_many() -> None:
+    rng = np.random.default_rng(0)
+    y = np.resize([f"class {j}" for j in range(10)], 200)
+    model = PostHocCBM(lam=0.1).fit(rng.normal(size=(200, 6)), y)
+    model = model.with_head(rng.normal(size=(10, 6)) * (np.arange(6) > 0), np.zeros(10))
+    accused, some_interval = 0, 0
+    for seed in range(60):
+        noise = np.random.default_rng(seed)
+        lacking = noise.normal(size=(80, 6))
+        having = lacking + noise.normal(size=(80, 6))  # a change that means nothing
+        found = audit_model(model, "x0", Evidence(lacking, y[:80], pairs=(having, lacking, None)))
+        accused += any("put into the same inputs" in text for text in found["findings"])
+        spans = [one["total"]["interval"] for one in found["paired"]["now"]["toward"].values()]
+        some_interval += any(low > 0 or high < 0 for low, high in spans)
+    # At p = .05 more than 7 of 60 come by chance once in a hundred times.
+    assert accused <= 7
+    assert some_interval > 15
 
 
 def test_a_concept_that_was_not_removed_is_named(bank: ConceptBank) -> None:

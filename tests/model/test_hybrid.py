@@ -8,7 +8,6 @@ from pcbm.concepts import ConceptBank
 from pcbm.model import FitSettings, fit_run
 from pcbm.model.hybrid import (
     LITTLE_COST,
-    decided,
     margin_shares,
     margins,
     repairs,
@@ -18,6 +17,7 @@ from pcbm.model.hybrid import (
     unmeasured,
 )
 from pcbm.model.hybrid_text import residual_lines
+from pcbm.model.logits import decided
 from pcbm.model.pipeline import measure_residual
 
 FAMILIES = {"multinomial": 4, "grouped": 3, "binomial": 1, "multilabel": 3, "gaussian": 2}
