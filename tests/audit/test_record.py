@@ -80,7 +80,10 @@ def test_many_classes_accuse_no_model_by_being_many() -> None:
         noise = np.random.default_rng(seed)
         lacking = noise.normal(size=(80, 6))
         having = lacking + noise.normal(size=(80, 6))  # a change that means nothing
-        found = audit_model(model, "x0", Evidence(lacking, y[:80], pairs=(having, lacking, None)))
+        evidence = Evidence(
+            lacking, y[:80], present=np.arange(80) % 2 > 0, pairs=(having, lacking, None)
+        )
+        found = audit_model(model, "x0", evidence, repeats=1)
         accused += any("put into the same inputs" in text for text in found["findings"])
         spans = [one["total"]["interval"] for one in found["paired"]["now"]["toward"].values()]
         some_interval += any(low > 0 or high < 0 for low, high in spans)
