@@ -85,7 +85,7 @@ SPECS = {
     for spec in (
         Spec("A", 50_000, 170, 10, 0.12),
         Spec("A1", 10_000, 170, 10, 0.12),
-        Spec("B", 50_000, 128, 100, 0.2),
+        Spec("B", 50_000, 128, 100, 0.2, reference_tol=1e-4),
         Spec("C", 6_000, 112, 200, 0.25),
         Spec("D", 200_000, 500, 100, 0.2, peers=False, reference_tol=1e-3),
         Spec("D10", 200_000, 500, 100, 0.2, points=10, reference_tol=1e-4),
