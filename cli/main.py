@@ -23,6 +23,7 @@ from pcbm.cli import (
     errors,
     evaluate,
     explain,
+    export,
     fit,
     predict,
     report,
@@ -87,6 +88,7 @@ COMMANDS: dict[str, Callable[..., Result]] = {
     SUGGEST: suggest.suggest,
     "audit": audit.audit,
     "report": report.report,
+    "export": export.export,
     "env": env.env,
 }
 BANK_COMMANDS: dict[str, Callable[..., Result]] = {

@@ -40,6 +40,7 @@ _PARTS = (
     "concepts",
     "editing",
     "explain",
+    "export",
     "faithfulness",
     "heads",
     "model",

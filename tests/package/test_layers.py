@@ -21,7 +21,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("model",),
     ("editing", "explain"),
     ("audit", "faithfulness"),
-    ("report",),
+    ("report", "export"),
     ("demo",),
     ("cli",),
 )
