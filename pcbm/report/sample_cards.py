@@ -19,9 +19,9 @@ def sample_cards(samples: Sequence[Sample] | None) -> list[dict[str, Any]]:
 
 def _card(sample: Sample) -> dict[str, Any]:
     record = sample.record
-    parts = _parts(record)
+    parts = contributions_of(record)
     longest = max(abs(value) for _, value, _ in parts) or 1.0
-    label = _label(record["label"])
+    label = label_text(record["label"])
     return {
         "kind": sample.kind,
         "id": record["id"],
@@ -30,7 +30,7 @@ def _card(sample: Sample) -> dict[str, Any]:
         "right": sample.truth == label,
         "proba": _probability(record),
         "toward": record["toward"],
-        "rival": _rival(record),
+        "rival": rival(record),
         "bars": [{**bar(name, value, longest, 2), "kind": kind} for name, value, kind in parts],
         "margin": signed(record["margin"], 2),
         "image": sample.image,
@@ -38,7 +38,7 @@ def _card(sample: Sample) -> dict[str, Any]:
     }
 
 
-def _parts(record: dict[str, Any]) -> list[tuple[str, float, str]]:
+def contributions_of(record: dict[str, Any]) -> list[tuple[str, float, str]]:
     """Return (name, contribution, kind) of the largest concepts and of all that is left."""
     shown, hidden = record["concepts"][:CONCEPTS_AT_ONCE], record["concepts"][CONCEPTS_AT_ONCE:]
     parts = [(c["name"], c["contribution"], "concept") for c in shown]
@@ -51,7 +51,8 @@ def _parts(record: dict[str, Any]) -> list[tuple[str, float, str]]:
     return parts
 
 
-def _label(label: Any) -> str:
+def label_text(label: Any) -> str:
+    """Return a predicted label in words: a name, names, or a number."""
     if isinstance(label, float):
         return significant(label, 4)
     return ("; ".join(map(str, label)) or "none") if isinstance(label, list) else str(label)
@@ -63,6 +64,6 @@ def _probability(record: dict[str, Any]) -> str | None:
     return percent(record["proba"][record["label"]])
 
 
-def _rival(record: dict[str, Any]) -> str | None:
+def rival(record: dict[str, Any]) -> str | None:
     """Return the class that negative contributions argue for."""
     return record["label"] if record["toward"] == record["against"] else record["against"]
