@@ -110,11 +110,11 @@ def _path(gram, targets, low, high, tol, max_steps):  # type: ignore[no-untyped-
             _rescale(beta, 1.0, low[p], high[p])
             grad = targets - gram @ beta  # the sums of many steps have lost some digits
         intercept, slack = _intercept(beta, grad, low[p], high[p], top, bottom)
-        betas[p] = beta
-        margins[p] = targets - grad + intercept
         square = beta @ (targets - grad)
         loss = 0.0
-        for i in range(n):
+        for i in range(n):  # one by one: assigning whole rows compiles for seconds
+            betas[p, i] = beta[i]
+            margins[p, i] = targets[i] - grad[i] + intercept
             loss += (high[p, i] - low[p, i]) * max(0.0, 1 - targets[i] * margins[p, i])
         facts[0, p], facts[1, p] = intercept, slack
         facts[2, p] = max(top - bottom, 0.0)
