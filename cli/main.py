@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -119,6 +120,12 @@ def build(*, rich: bool) -> typer.Typer:
     return app
 
 
+@functools.cache
+def application(*, rich: bool) -> Any:
+    """Return what runs an argument list: the application, put together once in a process."""
+    return typer.main.get_command(build(rich=rich))
+
+
 def _sentence(doc: str | None) -> str:
     """Return what a module says after the name of its command."""
     text = (doc or "").partition(": ")[2]
@@ -142,7 +149,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     arguments = with_undo_count(joined_name(sys.argv[1:] if argv is None else argv))
     debug = "--debug" in arguments
     try:
-        app = typer.main.get_command(build(rich=on_terminal(sys.stdout)))
+        app = application(rich=on_terminal(sys.stdout))
         code = app.main(arguments, prog_name="pcbm", standalone_mode=False)
         if code == errors.INTERRUPTED:  # typer turns Ctrl-C into this code without a word
             raise KeyboardInterrupt

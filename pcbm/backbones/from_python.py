@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor, nn
-from torchvision.transforms.functional import to_tensor
 
 from pcbm.backbones.spec import existing_path
 from pcbm.backbones.tower import Tower, as_rgb, stack
@@ -139,6 +139,15 @@ def _call(module: ModuleType, name: str, spec: str) -> tuple[nn.Module, Callable
             "expected a torch.nn.Module, or (module, preprocess)"
         )
     return model, preprocess
+
+
+def to_tensor(image: Image.Image) -> Tensor:
+    """Return an RGB image as a float tensor (3, h, w) from 0 to 1.
+
+    What torchvision's ``to_tensor`` returns, to the bit, without seconds to import torchvision.
+    """
+    pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
+    return pixels.to(torch.get_default_dtype()).div(255)
 
 
 def _prepared(preprocess: Callable[[Any], Any], item: Any, spec: str) -> Any:

@@ -6,6 +6,7 @@ import pytest
 import torch
 from PIL import Image
 from small_models import FACTORY, rows_are_independent
+from torchvision.transforms.functional import to_tensor
 
 from pcbm.backbones import Backbone, load_backbone, reload_backbone
 from pcbm.errors import InputError
@@ -32,6 +33,7 @@ def test_a_module_alone_gets_pixels_between_0_and_1(
     np.testing.assert_allclose(backbone.encode(images), expected, atol=1e-6)
     assert (backbone.kind, backbone.dim) == ("image", 8)
     rows_are_independent(backbone, images)
+    assert torch.equal(backbone.prepare(images[0]), to_tensor(images[0]))
     layer = load(factory_file, layer="first")
     assert (layer.dim, layer.pooling) == (6, "mean-hw")
 

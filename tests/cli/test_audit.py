@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -124,9 +125,11 @@ def test_guards_tell_their_price_and_can_be_undone(pcbm: Any, cued: Path, tmp_pa
     options = ("edit", cued / "run", "--zero", "cue", "--train", cued / "train.npz", "--out", out)
     guards = ("--guard", "silent", "--guard", "residual-in-class", "--eval", cued / "test.npz")
     pairs = ("--with", cued / "with.npz", "--without", cued / "without.npz")
-    done = pcbm(*options, *guards, *pairs, "--json")
+    done = pcbm(*options, *guards, *pairs)
     assert done.code == 0, done.err
-    found = done.document
+    assert "Guards and their price: accuracy on 400 held-out rows" in done.out
+    assert "residual-in-class: linear residuals alone" in done.out
+    found = json.loads((out / "edits.json").read_text())[-1]
     silent, residual = found["structure"]
     assert (silent["guard"], silent["direction"]) == ("silent", "pairs")
     assert abs(silent["response"]["after"][0][0]) < 1e-8
@@ -141,9 +144,6 @@ def test_guards_tell_their_price_and_can_be_undone(pcbm: Any, cued: Path, tmp_pa
     toward = {side: record["paired"][side]["toward"]["dog"] for side in ("before", "now")}
     assert abs(toward["now"]["concepts"]["mean"]) < 1e-8
     assert abs(toward["now"]["residual"]["mean"]) < abs(toward["before"]["total"]["mean"])
-    shown = pcbm(*options, *guards, "--force").out
-    assert "Guards and their price: accuracy on 400 held-out rows" in shown
-    assert "residual-in-class: linear residuals alone" in shown
     assert pcbm("edit", out, "--undo", "1", "--out", tmp_path / "back").code == 0
     original = (cued / "run" / "model.safetensors").read_bytes()
     assert (tmp_path / "back" / "model.safetensors").read_bytes() == original

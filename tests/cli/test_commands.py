@@ -63,7 +63,7 @@ class TestFit:
         self, pcbm: Any, world: Any, tmp_path: Path, options: list[str], rule: str, words: str
     ) -> None:
         out = tmp_path / "run"
-        common = ("--concepts", world.bank, "--control-repeats", 2, "--out", out)
+        common = ("--concepts", world.bank, "--control-repeats", 0, "--out", out)
         shown = pcbm("fit", world.data, *common, *options).out
         found = json.loads((out / "metrics.json").read_text())
         assert found["selection"]["rule"] == rule

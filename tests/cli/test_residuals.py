@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +17,16 @@ def test_a_residual_is_told_beside_the_concepts(
     pcbm: Any, world: Any, tmp_path: Path, kind: str
 ) -> None:
     options = ("--concepts", world.bank, "--control-repeats", 0, "--residual", kind)
-    found = pcbm("fit", world.data, *options, "--out", tmp_path / "r", "--json").document
+    out = pcbm("fit", world.data, *options, "--lam", 0.02, "--out", tmp_path / "r").out
+    found = json.loads((tmp_path / "r" / "metrics.json").read_text())
     record = found["residual"]
     assert record["kind"] == kind
     assert record["rows"] == {"part": "test", "n": found["n_test"]}
     assert record["accuracy"]["with_residual"] == found["accuracy"]["test"]
     assert set(record["margin_share"]) == {"concepts", "residual"}
-    out = pcbm("fit", world.data, *options, "--out", tmp_path / "s").out
     assert "without residual" in out
     assert "every concept deleted" in out
-    edited = (tmp_path / "r", "--zero", "fur", "--out", tmp_path / "e")
-    assert pcbm("edit", *edited, "--json").code == 0
+    assert pcbm("edit", tmp_path / "r", "--zero", "fur", "--out", tmp_path / "e").code == 0
     page = tmp_path / "page.html"
     assert pcbm("report", tmp_path / "e", "--out", page).code == 0
     text = page.read_text(encoding="utf-8")
