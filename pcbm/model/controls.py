@@ -21,7 +21,7 @@ from sklearn.preprocessing import StandardScaler
 
 from pcbm.concepts import ConceptBank
 from pcbm.heads import Path, elastic_net_path, held_out_rows, standardise
-from pcbm.model.metrics import headline, row_scores
+from pcbm.model.metrics import figure_interval, headline, row_scores
 from pcbm.projection import fit_projection
 
 PROBE_STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
@@ -75,14 +75,20 @@ class RandomBanks:
         return {**asdict(self), "beaten": self.beaten}
 
 
-def majority(train: Sample, test: Sample, task: str) -> float:
-    """Return the test figure of the most frequent class (regression: of the training mean)."""
+def majority(train: Sample, test: Sample, task: str) -> dict[str, Any]:
+    """Measure the most frequent class (regression: the training mean) on test.
+
+    Returns
+    -------
+    dict
+        ``value``: accuracy or R^2; ``interval``: its 95 % interval.
+    """
     dummy = DummyRegressor() if task == "regression" else DummyClassifier(strategy="most_frequent")
     dummy.fit(np.zeros((len(train), 1)), train.y)
-    return headline(test.y, dummy.predict(np.zeros((len(test), 1))), task)
+    return _measured(test.y, dummy.predict(np.zeros((len(test), 1))), task)
 
 
-def full_probe(train: Sample, test: Sample, task: str, *, seed: int = 0) -> dict[str, float]:
+def full_probe(train: Sample, test: Sample, task: str, *, seed: int = 0) -> dict[str, Any]:
     """Fit a ridge-penalised linear probe on all activations, its strength chosen on validation.
 
     Parameters
@@ -94,8 +100,9 @@ def full_probe(train: Sample, test: Sample, task: str, *, seed: int = 0) -> dict
     Returns
     -------
     dict
-        ``value``: accuracy or R^2 on test; ``C``: the inverse strength that was chosen on a
-        fifth of at most 20,000 training rows before the probe was fitted on all of them.
+        ``value``: accuracy or R^2 on test; ``interval``: its 95 % interval; ``C``: the inverse
+        strength that was chosen on a fifth of at most 20,000 training rows before the probe was
+        fitted on all of them.
     """
     searched = train
     if len(train) > PROBE_ROWS:
@@ -106,12 +113,21 @@ def full_probe(train: Sample, test: Sample, task: str, *, seed: int = 0) -> dict
     part = searched.take(np.setdiff1d(np.arange(len(searched)), held))
     validation = searched.take(held)
 
-    def value(strength: float, fitted: Sample, judged: Sample) -> float:
-        probe = _probe(task, strength).fit(fitted.X, fitted.y)
-        return headline(judged.y, probe.predict(judged.X), task)
+    def predicted(strength: float, fitted: Sample, judged: Sample) -> np.ndarray:
+        return _probe(task, strength).fit(fitted.X, fitted.y).predict(judged.X)
 
-    best = max(PROBE_STRENGTHS, key=lambda strength: value(strength, part, validation))
-    return {"value": value(best, train, test), "C": best}
+    best = max(
+        PROBE_STRENGTHS,
+        key=lambda C: headline(validation.y, predicted(C, part, validation), task),
+    )
+    return {**_measured(test.y, predicted(best, train, test), task), "C": best}
+
+
+def _measured(y: np.ndarray, predicted: np.ndarray, task: str) -> dict[str, Any]:
+    return {
+        "value": headline(y, predicted, task),
+        "interval": figure_interval(y, predicted, task),
+    }
 
 
 def _probe(task: str, strength: float) -> Any:

@@ -11,6 +11,11 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
+from pcbm.model.calibration import calibration, confusion
+from pcbm.model.intervals import LEVEL, Resampling, error_intervals, wilson
+
+RESAMPLED = Resampling(repeats=500)  # of a regression; shares need none
+
 
 def row_scores(
     y: np.ndarray, predicted: np.ndarray, task: str, spread: float | None = None
@@ -68,8 +73,11 @@ def evaluate(
     dict
         ``accuracy``, ``balanced_accuracy``, ``auc`` (macro average of one against the rest),
         ``per_class`` (name -> n, accuracy = recall, auc), ``per_group`` (name -> n, accuracy),
-        ``worst_group`` (the least accuracy of a group), ``worst_group_name``, ``n``.
-        Regression has ``r2`` and ``rmse`` in place of the first three, and ``rmse`` per group.
+        ``worst_group`` (the least accuracy of a group), ``worst_group_name``, ``n``;
+        ``intervals`` (``level``, and as [low, high] ``accuracy``, ``per_class``, ``per_group``,
+        Wilson's), and ``confusion`` and ``calibration`` as `pcbm.model.calibration` gives them.
+        Regression has ``r2`` and ``rmse`` in place of the first three, and ``rmse`` per group;
+        its intervals are bootstrapped.
     """
     if task == "regression":
         return _evaluate_regression(y, predicted, group)
@@ -88,6 +96,19 @@ def evaluate(
         "per_class": per_class,
         **_groups(hits, group, "accuracy", worst=min),
         "n": len(hits),
+        "confusion": confusion(y, predicted, classes, task),
+        "calibration": None if proba is None else calibration(y, proba, classes, task),
+    }
+    sizes = {name: len(y) if task == "multilabel" else r["n"] for name, r in per_class.items()}
+    groups = result["per_group"]
+    result["intervals"] = {
+        "level": LEVEL,
+        "accuracy": _share_interval(result["accuracy"], len(hits)),
+        "per_class": {
+            name: _share_interval(row["accuracy"], sizes[name]) for name, row in per_class.items()
+        },
+        "per_group": groups
+        and {name: _share_interval(row["accuracy"], row["n"]) for name, row in groups.items()},
     }
     if task == "multilabel":
         result["label_accuracy"] = _mean([row["accuracy"] for row in per_class.values()])
@@ -106,7 +127,33 @@ def _evaluate_regression(
         "per_class": None,
         **by_group,
         "n": len(squared),
+        "intervals": {"level": LEVEL, **_regression_intervals(y, predicted, group)},
     }
+
+
+def figure_interval(y: np.ndarray, predicted: np.ndarray, task: str) -> list[float] | None:
+    """Return the 95 % interval of the headline figure; None where R^2 is not defined."""
+    if task == "regression":
+        return _regression_intervals(y, predicted)["r2"]
+    hits = row_scores(y, predicted, task)
+    return _share_interval(float(hits.mean()), len(hits))
+
+
+def _regression_intervals(
+    y: np.ndarray, predicted: np.ndarray, group: np.ndarray | None = None
+) -> dict[str, Any]:
+    groups = None if group is None else {str(g): np.asarray(group) == g for g in np.unique(group)}
+    found = error_intervals(y, predicted, predicted, groups, RESAMPLED)
+    inner = found["per_group"]
+    return {
+        "r2": found["r2"] and found["r2"]["after"],
+        "rmse": found["rmse"]["after"],
+        "per_group": inner and {name: each["after"] for name, each in inner.items()},
+    }
+
+
+def _share_interval(share: float | None, n: int) -> list[float] | None:
+    return None if share is None or n == 0 else wilson(round(share * n), n)
 
 
 def _groups(

@@ -25,6 +25,7 @@ from pcbm.model.controls import (
     path_predictions,
     random_banks,
 )
+from pcbm.model.geometry import class_contributions, concept_geometry
 from pcbm.model.hybrid import residual_report, residual_warnings
 from pcbm.model.metrics import evaluate, headline, row_scores
 from pcbm.model.run import Run, describe, task_of
@@ -109,6 +110,7 @@ def fit_run(
         "solver": solver_record(model),
         "validation": validation,
         "evaluation": evaluation,
+        "geometry": concept_geometry(model, test_part.X),
         "notes": [text for text in (labels.note, selection["note"]) if text],
         "warnings": [*_warnings(model, controls), *residual_warnings(residual, labels.task)],
         "seconds": {"fit": fitted - began, "controls": ended - fitted, "total": ended - began},
@@ -125,11 +127,15 @@ def fit_run(
 def evaluate_model(
     model: Any, X: np.ndarray, y: np.ndarray, group: np.ndarray | None = None
 ) -> dict[str, Any]:
-    """Return the evaluation E of a fitted model on activations; see `evaluate`."""
-    task = task_of(model)
+    """Return the evaluation E of a fitted model on activations; see `evaluate`.
+
+    Classification has ``contributions`` too, see `pcbm.model.geometry.class_contributions`.
+    """
+    task, predicted = task_of(model), model.predict(X)
     if task == "regression":
-        return evaluate(y, model.predict(X), None, None, task, group)
-    return evaluate(y, model.predict(X), model.predict_proba(X), model.classes_, task, group)
+        return evaluate(y, predicted, None, None, task, group)
+    record = evaluate(y, predicted, model.predict_proba(X), model.classes_, task, group)
+    return {**record, "contributions": class_contributions(model, X, y)}
 
 
 def labels_for(model: Any, acts: ActivationSet) -> np.ndarray:
@@ -252,10 +258,12 @@ def _controls(
     model: Any, train: Sample, test: Sample, settings: FitSettings, task: str, tell: Progress
 ) -> dict[str, Any]:
     probe = full_probe(train, test, task, seed=settings.seed)
+    always = majority(train, test, task)
     record: dict[str, Any] = {
         "full_probe": probe["value"],
         "full_probe_C": probe["C"],
-        "majority": majority(train, test, task),
+        "majority": always["value"],
+        "intervals": {"full_probe": probe["interval"], "majority": always["interval"]},
         "random_bank": None,
     }
     if settings.control_repeats > 0:

@@ -95,9 +95,9 @@ def test_figures_between_two_path_points_are_interpolated_in_nec(parts):
 def test_majority_is_the_share_of_the_most_frequent_training_class():
     train = Sample(np.zeros((4, 1)), np.array(["a", "a", "a", "b"]))
     test = Sample(np.zeros((4, 1)), np.array(["a", "b", "b", "b"]))
-    assert majority(train, test, "binary") == 0.25
+    assert majority(train, test, "binary")["value"] == 0.25
     numbers = Sample(np.zeros((3, 1)), np.array([1.0, 2.0, 3.0]))
-    assert majority(numbers, numbers, "regression") == pytest.approx(0.0)
+    assert majority(numbers, numbers, "regression")["value"] == pytest.approx(0.0)
 
 
 def test_full_probe_finds_what_is_linear_in_the_activations(parts):

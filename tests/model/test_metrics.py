@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, r2_score, roc_auc_score
 
-from pcbm.model.metrics import evaluate, headline, row_scores
+from pcbm.model.metrics import evaluate, figure_interval, headline, row_scores
 
 
 @pytest.fixture
@@ -82,3 +82,31 @@ def test_the_mean_of_row_scores_is_the_headline():
 def test_constant_regression_targets_give_null_not_infinity():
     result = evaluate(np.ones(4), np.arange(4.0), None, None, "regression")
     assert result["r2"] is None
+
+
+def test_intervals_hold_their_figures_and_narrow_with_rows(multiclass):
+    y, predicted, proba, classes = multiclass
+    group = np.where(np.arange(200) < 20, "few", "many")
+    result = evaluate(y, predicted, proba, classes, "multiclass", group)
+    found = result["intervals"]
+    low, high = found["accuracy"]
+    assert low < result["accuracy"] < high
+    for part in ("per_class", "per_group"):
+        for name, (low, high) in found[part].items():
+            assert low <= result[part][name]["accuracy"] <= high
+    width = {name: np.ptp(each) for name, each in found["per_group"].items()}
+    assert width["few"] > 2 * width["many"]
+    assert found["accuracy"] == figure_interval(y, predicted, "multiclass")
+
+
+def test_a_regression_has_bootstrapped_intervals():
+    rng = np.random.default_rng(1)
+    y = rng.normal(size=200)
+    predicted = y + 0.5 * rng.normal(size=200)
+    result = evaluate(y, predicted, None, None, "regression", np.repeat(["a", "b"], 100))
+    for figure in ("r2", "rmse"):
+        low, high = result["intervals"][figure]
+        assert low < result[figure] < high
+    assert set(result["intervals"]["per_group"]) == {"a", "b"}
+    assert figure_interval(y, predicted, "regression") == result["intervals"]["r2"]
+    assert figure_interval(np.ones(5), np.ones(5), "regression") is None
