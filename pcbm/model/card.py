@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from pcbm.model.hybrid_text import residual_lines
+from pcbm.model.markdown import plain, table
 
 STRONGEST = 5
 
@@ -45,7 +46,7 @@ def model_card(run: Any, row_names: list[str]) -> str:
         f"{len(run.edits)} recorded in edits.json." if run.edits else "None.",
     ]
     if metrics["warnings"]:
-        lines += ["", "## Warnings", "", *(f"- {_plain(text)}" for text in metrics["warnings"])]
+        lines += ["", "## Warnings", "", *(f"- {plain(text)}" for text in metrics["warnings"])]
     return "\n".join(lines) + "\n"
 
 
@@ -60,35 +61,28 @@ def _figures(metrics: dict[str, Any]) -> list[str]:
         ("majority class or mean, test", controls["majority"]),
         ("random directions at equal NEC, test", random and random["mean"]),
     ]
-    table = [f"| what | {name} |", "|---|---|"]
-    table += [f"| {what} | {'not measured' if v is None else f'{v:.4f}'} |" for what, v in rows]
-    return table
+    told = [(what, "not measured" if value is None else f"{value:.4f}") for what, value in rows]
+    return table(["what", name], told)
 
 
 def _residual(metrics: dict[str, Any]) -> list[str]:
     if metrics["residual"] is None:
         return []
     lines = residual_lines(metrics["residual"], metrics["task"])
-    table = [f"| {_plain(label)} | {_plain(text)} |" for label, text in lines]
-    return ["", "## Residual", "", "| what | value |", "|---|---|", *table]
+    told = [(plain(label), plain(text)) for label, text in lines]
+    return ["", "## Residual", "", *table(["what", "value"], told)]
 
 
 def _strongest(model: Any, row_names: list[str], positive: str | None) -> list[str]:
     lines = []
     if positive is not None:
-        lines = [f"Positive coefficients argue for {_plain(positive)}.", ""]
+        lines = [f"Positive coefficients argue for {plain(positive)}.", ""]
     for name, row in zip(row_names, model.coef_, strict=True):
         order = np.argsort(-np.abs(row), kind="stable")[:STRONGEST]
-        parts = [f"{_plain(model.concept_names_[j])} {row[j]:+.3f}" for j in order if row[j] != 0]
-        lines.append(f"- {_plain(name)}: {', '.join(parts) if parts else 'none'}")
+        parts = [f"{plain(model.concept_names_[j])} {row[j]:+.3f}" for j in order if row[j] != 0]
+        lines.append(f"- {plain(name)}: {', '.join(parts) if parts else 'none'}")
     return lines
 
 
 def _text(value: Any) -> str:
-    return "not recorded" if value is None else _plain(str(value))
-
-
-def _plain(text: str) -> str:
-    """Return one line of text that Markdown shows as it is."""
-    flat = " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
-    return "".join(f"\\{c}" if c in "\\`*_{}[]<>#|" else c for c in flat)
+    return "not recorded" if value is None else plain(str(value))

@@ -1,0 +1,74 @@
+"""Matrices: counts of what is taken for what, and similarities with a sign."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from pcbm.errors import need
+from pcbm.report.plots.style import BLUE, EXTRA, PALE, RED, WIDTH, figure, label, labels
+
+CELL, SIDE = 0.24, 1.7  # inches: a cell, and the names beside them
+NUMBERS = 14  # rows up to which every cell holds its number
+NAME = 22
+
+
+def draw_counts(data: Mapping[str, Any]) -> Any:
+    """Draw whole numbers; a cell's colour is its share of its row."""
+    values = np.asarray(data["values"], dtype=float)
+    totals = values.sum(axis=1, keepdims=True)
+    shares = np.divide(values, totals, out=np.zeros_like(values), where=totals > 0)
+    fig, axes, size = _frame(data)
+    axes.imshow(shares, cmap=_colours("white", BLUE), vmin=0, vmax=1, aspect="auto")
+    if len(values) <= NUMBERS:
+        for (i, j), count in np.ndenumerate(values):
+            if count:
+                colour = "white" if shares[i, j] > 0.5 else "black"
+                axes.text(j, i, f"{count:,.0f}", ha="center", va="center", size=size, color=colour)
+    axes.set_ylabel(label(data["row_axis"], 60))
+    axes.set_xlabel(label(data["column_axis"], 60))
+    return fig
+
+
+def draw_similarity(data: Mapping[str, Any]) -> Any:
+    """Draw values in [-1, 1]; cells without one stay grey."""
+    values = np.array(data["values"], dtype=float)  # None becomes NaN
+    fig, axes, size = _frame(data)
+    axes.set_facecolor(PALE)
+    shown = axes.imshow(values, cmap=_colours(RED, "white", BLUE), vmin=-1, vmax=1, aspect="auto")
+    if len(values) <= NUMBERS:
+        for (i, j), value in np.ndenumerate(values):
+            if np.isfinite(value):
+                colour = "white" if abs(value) > 0.6 else "black"
+                text = f"{value:.2f}".replace("0.", ".").replace("-", "\u2212")
+                axes.text(j, i, text, ha="center", va="center", size=size, color=colour)
+    bar = fig.colorbar(shown, ax=axes, shrink=0.6, ticks=[-1, -0.5, 0, 0.5, 1])
+    bar.outline.set_visible(False)
+    return fig
+
+
+def _frame(data: Mapping[str, Any]) -> tuple[Any, Any, float]:
+    """Return a figure, axes with named rows and columns, and a font size that fits the cells."""
+    rows, columns = data["rows"], data["columns"]
+    cell = min(CELL * 2, (WIDTH - SIDE) / max(len(columns), 1))
+    cell = max(cell, 0.11)
+    size = min(7.0, 72 * cell * 0.42)
+    fig = figure(SIDE + cell * len(columns) + 0.3, SIDE * 0.75 + cell * len(rows))
+    axes = fig.add_subplot()
+    small = min(7.5, 72 * cell * 0.8)
+    axes.set_yticks(range(len(rows)), labels(rows, NAME), size=small)
+    axes.set_xticks(
+        range(len(columns)), labels(columns, NAME), rotation=45, ha="right",
+        rotation_mode="anchor", size=small,
+    )  # fmt: skip
+    axes.tick_params(length=0)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    return fig, axes, size
+
+
+def _colours(*stops: str) -> Any:
+    colours = need("matplotlib.colors", EXTRA)
+    return colours.LinearSegmentedColormap.from_list("own", list(stops))
