@@ -175,8 +175,8 @@ def new_folder(path: Path, *, mark: str, force: bool = False) -> Iterator[Path]:
         old.unlink(missing_ok=True)
 
 
-def save_tensors(path: Path, tensors: Mapping[str, np.ndarray], metadata: Any) -> None:
-    """Write arrays and one JSON value as safetensors, byte for byte the same every time.
+def tensor_bytes(tensors: Mapping[str, np.ndarray], metadata: Any) -> bytes:
+    """Return arrays and one JSON value as the bytes of a safetensors file, always the same.
 
     All metadata goes under one key, because safetensors does not promise an order of several.
     """
@@ -184,7 +184,12 @@ def save_tensors(path: Path, tensors: Mapping[str, np.ndarray], metadata: Any) -
 
     ordered = {name: np.asarray(tensors[name], order="C") for name in sorted(tensors)}
     text = json.dumps(metadata, sort_keys=True, ensure_ascii=False, allow_nan=False, default=_plain)
-    write_bytes(path, save(ordered, metadata={METADATA_KEY: text}))
+    return save(ordered, metadata={METADATA_KEY: text})
+
+
+def save_tensors(path: Path, tensors: Mapping[str, np.ndarray], metadata: Any) -> None:
+    """Write arrays and one JSON value as safetensors; see `tensor_bytes`."""
+    write_bytes(path, tensor_bytes(tensors, metadata))
 
 
 def load_tensors(path: Path) -> tuple[dict[str, np.ndarray], Any]:

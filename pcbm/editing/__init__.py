@@ -9,6 +9,7 @@ from pcbm.editing.evaluate import evaluate_edit, evaluations, joined_evaluation,
 from pcbm.editing.follow import RefitSettings, refit, renormalise
 from pcbm.editing.head import LinearHead, head_of
 from pcbm.editing.history import Step, original_model, read_history, undone_model
+from pcbm.editing.page import PageFigure, PageRecord
 from pcbm.editing.plan import EditPlan
 from pcbm.editing.plan_file import plan_schema
 from pcbm.editing.runs import edited_run, undone_run
@@ -22,6 +23,8 @@ __all__ = [
     "EditPlan",
     "Edited",
     "LinearHead",
+    "PageFigure",
+    "PageRecord",
     "RefitSettings",
     "ScoreMoments",
     "Step",

@@ -25,6 +25,7 @@ from pcbm.editing.edit import (
     one_of,
 )
 from pcbm.editing.history import Step
+from pcbm.editing.page import PageRecord
 from pcbm.editing.plan_file import plan_record, plan_text, read_plan
 from pcbm.editing.steps import FollowUps, check_edits, take_step
 from pcbm.errors import InputError
@@ -51,6 +52,8 @@ class EditPlan:
         Fit the other coefficients and the intercepts again.
     chosen_on : ChosenOn or None
         The rows that suggested the edits, where known: judging on them brings a warning.
+    page : PageRecord or None
+        What the editor of a report showed of the edits, where they come from there.
 
     Examples
     --------
@@ -69,6 +72,7 @@ class EditPlan:
     renormalise: bool = False
     refit: bool = False
     chosen_on: ChosenOn | None = None
+    page: PageRecord | None = None
 
     def zero(
         self, concept: str, classes: str | Iterable[object] | None = None, *, at: str = "mean"
@@ -148,6 +152,10 @@ class EditPlan:
     def chosen(self, on: ChosenOn | None) -> EditPlan:
         """Say which rows suggested the edits; None if none did."""
         return replace(self, chosen_on=on)
+
+    def seen(self, page: PageRecord | None) -> EditPlan:
+        """Say what the editor of a report showed of the edits; None if it showed nothing."""
+        return replace(self, page=page)
 
     @property
     def needs_data(self) -> str | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pcbm.editing.chosen import ChosenOn
 from pcbm.editing.edit import KEYS, NUMBER_OF
+from pcbm.editing.page import PageRecord
 from pcbm.errors import InputError, near
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 TEXTS = ("author", "reason", "date")
 FOLLOW_UPS = ("orthogonalise", "renormalise", "refit")
-CHOSEN = "chosen_on"
-PLAN_KEYS = ("schema_version", *TEXTS, "edits", *FOLLOW_UPS, CHOSEN)
+CHOSEN, PAGE = "chosen_on", "page"
+PLAN_KEYS = ("schema_version", *TEXTS, "edits", *FOLLOW_UPS, CHOSEN, PAGE)
 EXAMPLE = '{"op": "zero", "concept": "stripes"}'
 
 
@@ -34,15 +35,15 @@ def plan_schema() -> dict[str, Any]:
 def plan_record(plan: EditPlan) -> dict[str, Any]:
     """Return a plan as a JSON value, its keys always in the same order.
 
-    ``chosen_on`` is there only where it is known.
+    ``chosen_on`` and ``page`` are there only where they are known.
     """
-    chosen = {} if plan.chosen_on is None else {CHOSEN: plan.chosen_on.as_dict()}
+    known = {CHOSEN: plan.chosen_on, PAGE: plan.page}
     return {
         "schema_version": SCHEMA_VERSION,
         **{key: getattr(plan, key) for key in TEXTS},
         "edits": [edit.as_dict() for edit in plan.edits],
         **{key: getattr(plan, key) for key in FOLLOW_UPS},
-        **chosen,
+        **{key: value.as_dict() for key, value in known.items() if value is not None},
     }
 
 
@@ -85,6 +86,8 @@ def read_plan(empty: EditPlan, record: Any, source: str) -> EditPlan:
     plan = plan.followed_by(**{key: _flag(record, key, source) for key in FOLLOW_UPS})
     if record.get(CHOSEN) is not None:
         plan = plan.chosen(ChosenOn.from_dict(record[CHOSEN], source))
+    if record.get(PAGE) is not None:
+        plan = plan.seen(PageRecord.from_dict(record[PAGE], source))
     for number, edit in enumerate(edits, start=1):
         plan = _read_edit(plan, edit, f"{source}, edit {number}")
     return plan

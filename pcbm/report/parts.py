@@ -17,7 +17,7 @@ UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 # What would end or change an element that a browser reads as raw text, or change its hash.
 UNFIT = re.compile(r"</(?:script|style)|<!--|\r", re.IGNORECASE)
 # Inside JSON strings, where alone these characters occur, each may be written as its code.
-ESCAPED = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
+ESCAPED = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\x7f\u2028\u2029"}
 
 
 @dataclass(frozen=True)

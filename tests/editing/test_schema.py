@@ -64,6 +64,34 @@ def test_what_is_written_fits_the_schema(plan: EditPlan, validator: Any) -> None
     validator.validate(json.loads(plan.to_json()))
 
 
+FIGURE = {
+    "of": "group",
+    "name": "framed",
+    "measure": "accuracy",
+    "before": 0.9,
+    "after": 0.75,
+    "interval": [0.6, 0.85],
+}
+PAGE = {
+    "run": "ab12",
+    "sample": 40,
+    "interval": "95 %: Wilson",
+    "figures": [FIGURE],
+    "changed": {"share": 0.2, "interval": [0.1, 0.3]},
+}
+
+
+def test_what_a_page_showed_comes_back_from_the_file() -> None:
+    plan = EditPlan.from_dict(record(page=PAGE))
+    assert plan.page is not None
+    assert plan.page.figures[0].interval == (0.6, 0.85)
+    assert EditPlan.from_json(plan.to_json()) == plan
+    assert plan.as_dict()["page"] == PAGE
+    assert EditPlan.from_dict(record(page=None)).page is None
+    jsonschema = pytest.importorskip("jsonschema")
+    jsonschema.validate(json.loads(plan.to_json()), plan_schema())
+
+
 def record(**keys: object) -> dict:
     return {"schema_version": 1, "edits": [{"op": "zero", "concept": "a"}], **keys}
 
@@ -79,6 +107,14 @@ def one(**edit: object) -> dict:
         (record(schema_version=True), "schema_version True, expected 1"),
         (record(edits=[]), "holds no edits"),
         (record(orthogonalize=True), "did you mean 'orthogonalise'"),
+        (record(page={**PAGE, "sample": 0}), "page has sample 0, expected a count of rows"),
+        (record(page={**PAGE, "more": 1}), "page is not an object with changed, figures, interv"),
+        (record(page={**PAGE, "run": 3}), "page has run 3, expected a text"),
+        (record(page={**PAGE, "figures": {}}), "page has figures {}, expected a list"),
+        (record(page={**PAGE, "figures": [{**FIGURE, "of": "row"}]}), "figure 1 has of 'row'"),
+        (record(page={**PAGE, "figures": [{**FIGURE, "name": 1}]}), "figure 1 has name 1"),
+        (record(page={**PAGE, "figures": [{**FIGURE, "after": "x"}]}), "'x' where a number is"),
+        (record(page={**PAGE, "figures": [{**FIGURE, "interval": [0]}]}), "the interval [0]"),
         (one(op="clamp", concept="a"), "clamp needs 'sign': give 'sign'"),
         (one(op="clamp", concept="a", sign=1), "the sign is '+' or '-', not 1"),
         (one(op="rename", concept="a"), "rename needs 'to': give 'to'"),
