@@ -50,11 +50,18 @@ class Cases:
     chosen: EditingRows
     source: ChosenOn
 
-    def rows(self) -> tuple[Any, np.ndarray, np.ndarray | None]:
-        """Return activations, labels and groups of all rows to try edits on."""
-        chosen = self.chosen.rows
-        group = None if self.acts.group is None else self.acts.group[chosen]
-        return self.acts.X[chosen], self.y[chosen], group
+    def __len__(self) -> int:
+        return len(self.chosen.rows)
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Labels of all rows to try edits on, shape (N,) or (N, C)."""
+        return self.y[self.chosen.rows]
+
+    @property
+    def group(self) -> np.ndarray | None:
+        """Groups of all rows to try edits on, shape (N,), or None."""
+        return None if self.acts.group is None else self.acts.group[self.chosen.rows]
 
 
 def fingerprint(model: Any) -> str:
@@ -81,7 +88,7 @@ def packed(run: Run, cases: Cases, *, seed: int = 0) -> dict[str, Any]:
     head = head_of(run.model)
     residual = run.model.residual_ is not None
     columns, n = columns_and_rows(head.coef, residual=residual)
-    _, y, group = cases.rows()
+    y, group = cases.labels, cases.group
     truth = y if head.family in UNLABELLED else np.searchsorted(run.model.classes_, y)
     kinds = {"class": label_kinds(truth, task_of(run.model))}
     names = np.empty(0, dtype=str)

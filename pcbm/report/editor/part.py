@@ -61,7 +61,7 @@ def editor_part(run: Run, cases: Cases, *, seed: int = 0, served: bool = False) 
 
 def source_text(data: dict[str, Any], cases: Cases) -> str:
     """Say which rows the figures of the editor stand for."""
-    sample, n = data["sample"], len(cases.chosen.rows)
+    sample, n = data["sample"], len(cases)
     if sample["n"] == n:
         start = f"The figures here are counted on all {count(n)} rows of {cases.source.data}."
     else:

@@ -344,6 +344,7 @@ function begin() {
   showChosen();
   show();
   if (data.served) serve(session, plan);
+  window.pcbmEditor = session; // for whoever wants to look behind the figures
 }
 
 begin();

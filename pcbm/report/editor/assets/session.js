@@ -58,6 +58,11 @@ function openSession(data, changed) {
     reset() {
       if (session.edits.length) session.put([]);
     },
+    // What argued for the decision on row i; `wanted` is a row of the head, see `contrast`.
+    explain(i, wanted = null) {
+      return contributions(model, sample, session.now, i, contrast(model, sample, session.now.logits, i, wanted));
+    },
+    measures: { share, shareChange },
     drop(place) {
       session.put(session.edits.filter((_, j) => j !== place));
     },
