@@ -14,9 +14,12 @@ from pcbm.concepts.cav import HELD_OUT, Cav, fit_cavs
 from pcbm.concepts.checks import about, check_direction_rows, check_names, json_copy
 from pcbm.concepts.text import embed_words, flatten_words
 from pcbm.errors import InputError, near
+from pcbm.notebook import table
 
 if TYPE_CHECKING:
     from pcbm.backbones import Backbone
+
+SHOWN = 20  # concepts in a notebook
 
 
 class ConceptBank:
@@ -100,6 +103,23 @@ class ConceptBank:
             f"ConceptBank({len(self)} concept{plural} in {self.dim} dimensions, {self.source}, "
             f"{made_on}: {shown}{more})"
         )
+
+    def _repr_html_(self) -> str:
+        """Return the concepts as a table for notebooks: names, sources and figures."""
+        measured = [key for key in ("auc", "balanced_accuracy") if self._knows(key)]
+        rows = [
+            (name, source, *(_told(self.stats.get(name, {}).get(key)) for key in measured))
+            for name, source in zip(self.names[:SHOWN], self.sources, strict=False)
+        ]
+        made_on = f"backbone {self.record.get('spec')}" if self.record else "no backbone recorded"
+        title = f"{len(self)} concepts in {self.dim} dimensions, {made_on}"
+        more = [f"{len(self) - SHOWN} more concepts."] if len(self) > SHOWN else []
+        notes = [f"{len(self.notes)} notes: see bank.notes."] if self.notes else []
+        columns = ("concept", "source", *(key.replace("_", " ") for key in measured))
+        return table(title, columns, rows, " ".join(more + notes))
+
+    def _knows(self, key: str) -> bool:
+        return any(key in figures for figures in self.stats.values())
 
     @property
     def dim(self) -> int:
@@ -291,6 +311,10 @@ class ConceptBank:
             record=record,
             extra=facts,
         )
+
+
+def _told(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
 
 
 def _finite_vector(values: ArrayLike, length: int, what: str, meaning: str) -> np.ndarray:

@@ -30,9 +30,12 @@ from pcbm.editing.plan_file import plan_record, plan_text, read_plan
 from pcbm.editing.steps import FollowUps, check_edits, take_step
 from pcbm.errors import InputError
 from pcbm.files import read_json, write_text
+from pcbm.notebook import table
+
+FOLLOW = ("orthogonalise", "renormalise", "refit")  # what may follow the edits, in this order
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class EditPlan:
     """A list of edits and what follows them; every method returns a new plan.
 
@@ -156,6 +159,21 @@ class EditPlan:
     def seen(self, page: PageRecord | None) -> EditPlan:
         """Say what the editor of a report showed of the edits; None if it showed nothing."""
         return replace(self, page=page)
+
+    def __repr__(self) -> str:
+        words = [str(edit) for edit in self.edits] or ["no edits"]
+        words += [name for name in FOLLOW if getattr(self, name)]
+        return f"EditPlan({'; '.join(words)})"
+
+    def _repr_html_(self) -> str:
+        """Return the edits as a list for notebooks, with who wants them and why."""
+        rows = [(number, str(edit)) for number, edit in enumerate(self.edits, 1)]
+        follow = [name for name in FOLLOW if getattr(self, name)]
+        said = {"then": ", ".join(follow), "by": self.author, "on": self.date, "why": self.reason}
+        note = "; ".join(f"{word}: {value}" for word, value in said.items() if value)
+        return table(
+            f"Plan of {len(rows)} edit{'' if len(rows) == 1 else 's'}", ("", "edit"), rows, note
+        )
 
     @property
     def needs_data(self) -> str | None:

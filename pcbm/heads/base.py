@@ -19,6 +19,7 @@ from pcbm.heads.selection import (
     select_by_lam,
     select_by_nec,
 )
+from pcbm.heads.shown import ShownFitted
 from pcbm.heads.solutions import Path
 from pcbm.heads.sparsity import Selected, at_point, exact_nec, refitted, truncated_nec
 from pcbm.heads.standardise import standardise
@@ -27,7 +28,7 @@ from pcbm.heads.strengths import grid
 Array = NDArray[np.float64]
 
 
-class SparseLinear(BaseEstimator):
+class SparseLinear(ShownFitted, BaseEstimator):
     """A head on standardised columns; `SparseLinearHead` and `SparseLinearRegressor` add targets.
 
     Subclasses store the settings that are declared here, check them (`check_settings`) and call

@@ -14,13 +14,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from pcbm.concepts import ConceptBank
 from pcbm.errors import InputError, near
 from pcbm.heads import nec
+from pcbm.heads.shown import ShownFitted
 from pcbm.model.contributions import Contributions, contributions
 from pcbm.model.logits import UNLABELLED
 from pcbm.projection import PROJECTIONS, Projection, fit_projection
 from pcbm.residual import RESIDUALS, Residual, fit_residual
 
 
-class ConceptModel(TransformerMixin):
+class ConceptModel(ShownFitted, TransformerMixin):
     """Projection, head and residual of a fitted model, and what can be read from them.
 
     Not an estimator: `PostHocCBM` and `PostHocCBMRegressor` add ``__init__`` and ``fit``.

@@ -16,9 +16,11 @@ from pcbm.backbones.record import library_versions
 from pcbm.files import new_folder, save_tensors, to_json, write_text
 from pcbm.heads import Path as LambdaPath
 from pcbm.heads import SparseLinearHead
+from pcbm.heads.shown import row_names
 from pcbm.model.card import model_card
 from pcbm.model.hybrid import unmeasured
 from pcbm.model.settings import solver_record
+from pcbm.model.shown import run_html, run_text
 from pcbm.model.snapshot import packed
 
 SCHEMA = 1
@@ -34,7 +36,7 @@ FIGURES = ("accuracy", "r2", "rmse")
 PACKAGES = ("numpy", "scipy", "scikit-learn", "numba", "torch", "open_clip_torch")
 
 
-@dataclass
+@dataclass(repr=False)
 class Run:
     """What a RUN folder holds.
 
@@ -53,6 +55,13 @@ class Run:
     config: dict[str, Any]
     metrics: dict[str, Any]
     edits: list[dict[str, Any]] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        return run_text(self)
+
+    def _repr_html_(self) -> str:
+        """Return the figures beside their controls, and the strongest concepts."""
+        return run_html(self)
 
     @classmethod
     def of_model(cls, model: Any) -> Run:
@@ -123,15 +132,6 @@ def task_of(model: Any) -> str:
 def class_names(model: Any) -> list[str] | None:
     """Return the names of the classes as text, or None for regression."""
     return None if task_of(model) == "regression" else [str(name) for name in model.classes_]
-
-
-def row_names(model: Any) -> list[str]:
-    """Return a name for each row of ``coef_``: its class; in binary tasks the second class."""
-    names = class_names(model)
-    if names is None:
-        rows = len(model.coef_)
-        return ["prediction"] if rows == 1 else [f"target {j + 1}" for j in range(rows)]
-    return [names[1]] if len(model.coef_) == 1 and len(names) == 2 else names
 
 
 def describe(

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import repository
 
-# Modules of one level may not import each other. `compiled`, `errors` and `files` serve everybody.
+# Modules of one level may not import each other. `compiled`, `errors`, `notebook` and `files`
+# serve everybody.
 ORDER: tuple[tuple[str, ...], ...] = (
-    ("_version", "compiled", "errors"),
+    ("_version", "compiled", "errors", "notebook"),
     ("files",),
     ("shapes",),
     ("backbones",),
