@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from pcbm.cli.evaluate import RunArgument
-from pcbm.cli.guards import Guards, guard_blocks, guarded
+from pcbm.cli.guards import (
+    PAIR_OPTIONS,
+    PairsGiven,
+    check_needed,
+    guard_blocks,
+    pairs_source,
+    train_source,
+)
 from pcbm.cli.inputs import (
     activations_like,
     read,
@@ -25,7 +32,7 @@ from pcbm.cli.judging import (
 from pcbm.cli.judging_views import judgement_blocks
 from pcbm.cli.options import BackboneChoice, Common
 from pcbm.cli.output import Block, Line, Result, Table, warning_lines
-from pcbm.cli.pairs import PairsOption, WithOption, WithoutOption
+from pcbm.cli.pairs import PairsOption, WithOption, WithoutOption, read_pairs
 from pcbm.cli.plans import Wanted, edit_plan
 from pcbm.errors import InputError
 
@@ -121,7 +128,7 @@ def edit(
         typer.Option(
             "--train",
             metavar="DATA",
-            help="Training data for --merge, --orthogonalise and --refit.",
+            help="Training data for --merge, --orthogonalise, --refit and --guard.",
             rich_help_panel=AFTER,
         ),
     ] = None,
@@ -131,7 +138,18 @@ def edit(
             "--guard",
             metavar="G",
             help="Close a hole that --zero leaves: scores, silent, recentre-classes, "
-            "recentre-groups, residual, residual-in-class; repeatable, with --train.",
+            "recentre-groups, residual, residual-in-class, residual-balanced; repeatable, with "
+            "--train.",
+            rich_help_panel=AFTER,
+        ),
+    ] = None,
+    balanced: Annotated[
+        str | None,
+        typer.Option(
+            "--balanced",
+            metavar="BY",
+            help="Weigh the training rows so that class and cue are unrelated; who has the cue is "
+            "told by groups (of --train) or scores (of the zeroed concepts).",
             rich_help_panel=AFTER,
         ),
     ] = None,
@@ -200,6 +218,7 @@ def edit(
     from pcbm.model import load_run
     from pcbm.model.run import CONFIG
 
+    beside: PairsGiven = (pairs, having, lacking)
     wanted = Wanted(
         zero=zero or (),
         scale=scale or (),
@@ -213,8 +232,10 @@ def edit(
         orthogonalise=orthogonalise,
         renormalise=renormalise,
         refit=refit,
+        guards=guard or (),
+        pairs=any(value is not None for value in beside),
+        balanced=balanced,
     )
-    guards = Guards(guard or (), (pairs, having, lacking))
     if undo is not None:
         further: dict[str, Any] = {
             "--plan": plan,
@@ -224,41 +245,26 @@ def edit(
             "--chosen-on": chosen_on,
             "--save-plan": save_plan,
         }
-        further |= {f"--{k}": v for k, v in wanted.follow_ups().items()} | guards.given()
-        beside = [*wanted.given(), *(option for option, value in further.items() if value)]
-        if beside:
-            raise InputError(f"--undo was given beside {', '.join(beside)}: run pcbm edit twice")
+        further |= {f"--{k}": v for k, v in wanted.follow_ups().items()}
+        further |= {"--guard": guard, "--balanced": balanced}
+        further |= dict(zip(PAIR_OPTIONS, beside, strict=True))
+        named = [*wanted.given(), *(option for option, value in further.items() if value)]
+        if named:
+            raise InputError(f"--undo was given beside {', '.join(named)}: run pcbm edit twice")
         refuse_existing(out, force=force, mark=CONFIG)
         return _undone(load_run(run), run, undo, out, force=force)
     told = edit_plan(wanted, plan).signed(author, reason, date)
     if chosen_on is not None:
         told = told.chosen(source_of(read(chosen_on, common)))
     wished = Judging(judge, shifted, control_repeats, curve)
-    guards.check(told, train)
-    if not guards.names:
-        check_train(told, train, wished)
+    check_needed(told, train, beside, controls=wished.controls)
     refuse_existing(out, force=force, mark=CONFIG)
     if save_plan is not None:
         refuse_existing(save_plan, force=force)
-    result = _edited(common, choice, run, told, guards, train, wished, out, force=force)
+    result, told = _edited(common, choice, run, told, (train, beside), wished, out, force=force)
     if save_plan is not None:
         told.save(save_plan)
     return result
-
-
-def check_train(plan: Any, train: str | None, wished: Judging) -> None:
-    """Refuse training data that nothing needs, and its absence where something does."""
-    if train is not None and plan.needs_data is None and not wished.controls:
-        raise InputError(
-            "--train was given, but nothing needs it: add --refit, --orthogonalise, --merge, or "
-            "--eval with controls, or leave it out"
-        )
-    if train is None and plan.refit:
-        raise InputError("--refit and --train DATA belong together: give both or neither")
-    if train is None and plan.needs_data is not None:
-        raise InputError(
-            f"{plan.needs_data} needs training data: add --train DATA, best the data of the fit"
-        )
 
 
 def _edited(
@@ -266,43 +272,36 @@ def _edited(
     choice: BackboneChoice,
     run: Path,
     plan: Any,
-    guards: Guards,
-    train: str | None,
+    given: tuple[str | None, PairsGiven],
     wished: Judging,
     out: Path,
     *,
     force: bool,
-) -> Result:
-    """Apply a plan to RUN, measure it where asked, and write RUN2."""
+) -> tuple[Result, Any]:
+    """Apply a plan to RUN, measure it where asked, and write RUN2; return the plan as recorded."""
     from pcbm.editing import edited_run
     from pcbm.model import load_run, save_run
-    from pcbm.model.pipeline import labels_for
 
     before = load_run(run)
     plan.check(before.model)
-    learnt, learnt_on, notes = None, None, []
-    if train is not None:
-        given = read(train, common)
-        acts = activations_like(before, run, given, choice, common)
-        rows, note = training_rows(before, given, acts)
-        notes += [note] if note else []
-        acts = acts.take(rows)
-        learnt, learnt_on = (acts.X, labels_for(before.model, acts)), given
-    model, step = plan.step(before.model, train=None if plan.needs_data is None else learnt)
+    data = _learnt_from(before, run, plan, given, choice, common)
+    plan = plan.learnt(data.source)
     sets, warnings = judged_sets(before, run, wished, choice, common)
-    if guards.names and learnt is not None:
-        edited, options = (model, step), (choice, common)
-        own = (acts, learnt[1])
-        model, step = guarded(guards, (before, run), edited, own, sets, options)
-        warnings += guards.caution(wished.controls or wished.curve)
-    if (plan.needs_data is not None or guards.names) and learnt_on is not None:
-        warnings += learnt_there(learnt_on, sets)
+    model, step = plan.step(
+        before.model,
+        train=None if plan.needs_data is None else data.train,
+        pairs=data.pairs,
+        held_out=(sets[0].acts.X, sets[0].y) if sets else None,
+    )
+    if plan.needs_data is not None and data.given is not None:
+        warnings += learnt_there(data.given, sets)
+    learnt = (data.train, data.pairs)
     evaluation = evaluation_of(before.model, model, plan, sets, wished, learnt, common)
     step = replace(
         step,
         evaluation=evaluation,
-        notes=(*step.notes, *notes),
-        warnings=(*step.warnings, *warnings),
+        notes=(*step.notes, *data.notes),
+        warnings=(*step.warnings, *data.warnings, *warnings),
     )
     after = edited_run(before, model, step)
     save_run(after, out, force=force)
@@ -315,7 +314,49 @@ def _edited(
         "notes": list(step.notes),
         "warnings": list(step.warnings),
     }
-    return Result(document, lambda: _view(document, plan))
+    return Result(document, lambda: _view(document, plan)), plan
+
+
+@dataclass(frozen=True)
+class _Learnt:
+    """What an edit learns from: the data, where it comes from, and what to say of it."""
+
+    given: Any = None
+    train: Any = None
+    pairs: Any = None
+    source: Any = None
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def _learnt_from(
+    before: Any,
+    run: Path,
+    plan: Any,
+    given: tuple[str | None, PairsGiven],
+    choice: BackboneChoice,
+    common: Common,
+) -> _Learnt:
+    """Read the data that an edit learns from, and compare it with what its plan names."""
+    from pcbm.editing import LearntOn, TrainingData
+    from pcbm.model.pipeline import labels_for
+
+    train, beside = given
+    if train is None:
+        return _Learnt()
+    data = read(train, common)
+    acts = activations_like(before, run, data, choice, common)
+    rows, note = training_rows(before, data, acts)
+    acts = acts.take(rows)
+    found = read_pairs(before, run, acts, beside, choice, common)
+    pairs = None if found is None else found[:2]
+    learnt = TrainingData(acts.X, labels_for(before.model, acts), acts.group)
+    source = None
+    if plan.needs_data is not None:
+        told = None if pairs is None else pairs_source(pairs, beside)
+        source = LearntOn(train_source(data, acts, note is not None), told)
+    warnings = plan.learnt_on.differs(source) if plan.learnt_on and source else []
+    return _Learnt(data, learnt, pairs, source, (note,) if note else (), tuple(warnings))
 
 
 def _undone(before: Any, run: Path, count: int, out: Path, *, force: bool) -> Result:
@@ -341,7 +382,7 @@ def _view(document: dict[str, Any], plan: Any) -> list[Block]:
     blocks = warning_lines(document["warnings"])
     blocks += [Line(note) for note in document["notes"]]
     follow = [word for word in FOLLOW_UPS if getattr(plan, word)]
-    done = "; ".join([*(str(item) for item in plan.edits), *follow])
+    done = "; ".join([*map(str, plan.edits), *follow, *map(str, plan.guards)])
     rows = _net_changes(document["changes"])
     rows.sort(key=lambda row: -abs(row[3] - row[2]))
     changed = f"{len(rows)} coefficient{'' if len(rows) == 1 else 's'} changed"

@@ -1,91 +1,73 @@
-"""The guards of ``pcbm edit``: what they need, and how their prices are shown."""
+"""The guards of ``pcbm edit``: the data a plan needs, and how the prices of guards are shown."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pcbm.cli.options import BackboneChoice, Common
 from pcbm.cli.output import Block, Line, Table
-from pcbm.cli.pairs import read_pairs
 from pcbm.errors import InputError
 
 if TYPE_CHECKING:
-    from pcbm.activations import ActivationSet
-    from pcbm.cli.judging import JudgedSet
+    from pcbm.activations import ActivationSet, Dataset
+    from pcbm.editing import ChosenOn, EditPlan
+
+PairsGiven = tuple[Path | None, str | None, str | None]
+PAIR_OPTIONS = ("--pairs", "--with", "--without")
 
 
-@dataclass(frozen=True)
-class Guards:
-    """The guards that were asked for, and the pairs that tell a direction.
+def check_needed(plan: EditPlan, train: str | None, pairs: PairsGiven, *, controls: bool) -> None:
+    """Refuse data that nothing needs, and the lack of what a plan needs, before any is read.
 
-    Attributes
-    ----------
-    names : sequence of str
-    pairs : (--pairs, --with, --without)
+    Raises
+    ------
+    InputError
     """
+    needs = plan.needs
+    if train is not None and "train" not in needs and not controls:
+        raise InputError(
+            "--train was given, but nothing needs it: add --refit, --orthogonalise, --merge, "
+            "--guard, or --eval with controls, or leave it out"
+        )
+    if train is None and "train" in needs:
+        word = plan.needs_data
+        words = f"--{word}" if word in ("refit", "orthogonalise") else word
+        raise InputError(f"{words} needs training data: add --train DATA, the data of the fit")
+    given = [option for option, value in zip(PAIR_OPTIONS, pairs, strict=True) if value is not None]
+    if given and "pairs" not in needs:
+        silent = any(guard.name == "silent" for guard in plan.guards)
+        raise InputError(
+            f"{given[-1]} was given, but the plan's guard silent takes its direction from scores: "
+            "leave it out, or set the direction in the plan to pairs"
+            if silent
+            else f"{given[-1]} was given without --guard silent, which alone needs it"
+        )
+    if not given and "pairs" in needs:
+        raise InputError(
+            "the plan's guard silent takes its direction from pairs: add --pairs, or --with and "
+            "--without"
+        )
 
-    names: Sequence[str]
-    pairs: tuple[Path | None, str | None, str | None]
 
-    def given(self) -> dict[str, Any]:
-        """Return the options as they are spelt, with what was given."""
-        values = (self.names, *self.pairs)
-        return dict(zip(("--guard", "--pairs", "--with", "--without"), values, strict=True))
+def train_source(data: Dataset, acts: ActivationSet, drawn: bool) -> ChosenOn:
+    """Return where training rows come from; ``drawn``: without the test rows of the fit."""
+    from pcbm.cli.inputs import marks_test
+    from pcbm.cli.judging import source_of
 
-    def check(self, plan: Any, train: str | None) -> None:
-        """Refuse, before data is read, guards that cannot be and options that serve none."""
-        from pcbm.audit.guarded import check_guards
-
-        beside = [option for option, value in self.given().items() if value]
-        if beside and "silent" not in self.names and beside != ["--guard"]:
-            raise InputError(f"{beside[-1]} was given without --guard silent, which alone needs it")
-        if self.names and train is None:
-            raise InputError("--guard needs training data: add --train DATA, the data of the fit")
-        check_guards(self.names, plan)
-
-    def caution(self, beside: bool) -> list[str]:
-        """Say, where controls or a curve stand beside, that those have no guards."""
-        text = "controls and curve repeat the plan alone, without its guards"
-        return [text] if self.names and beside else []
+    part = "not test" if marks_test(data) else "train" if drawn else "all"
+    return source_of(data, part, len(acts))
 
 
-def guarded(
-    guards: Guards,
-    runs: tuple[Any, Path],
-    edited: tuple[Any, Any],
-    train: tuple[ActivationSet, Any],
-    sets: Sequence[JudgedSet],
-    options: tuple[BackboneChoice, Common],
-) -> tuple[Any, Any]:
-    """Put guards on an edited model; return it with its step.
+def pairs_source(found: tuple[Any, Any], given: PairsGiven) -> ChosenOn:
+    """Return where pairs come from; their content is that of their activations."""
+    from hashlib import sha256
 
-    Parameters
-    ----------
-    guards : Guards
-    runs : (run before, its folder)
-    edited : (model, step)
-    train : (activations, labels)
-    sets : sequence of JudgedSet
-        The first is in distribution, for the prices; there may be none.
-    options : (choice, common)
-    """
-    from pcbm.audit.guarded import guarded_step
-    from pcbm.audit.guards import TrainingData
+    from pcbm.editing import ChosenOn, content_of
 
-    (before, folder), (model, step), (acts, y) = runs, edited, train
-    pairs = read_pairs(before, folder, acts, guards.pairs, *options)
-    return guarded_step(
-        before.model,
-        model,
-        step,
-        guards.names,
-        TrainingData(acts.X, y, acts.group),
-        pairs=None if pairs is None else pairs[:2],
-        held_out=(sets[0].acts.X, sets[0].y) if sets else None,
-    )
+    content = sha256("".join(content_of(side) for side in found).encode()).hexdigest()
+    names = ", ".join(str(value) for value in given if value is not None)
+    return ChosenOn(content, n=len(found[0]), data=names)
 
 
 def guard_blocks(structure: Sequence[dict[str, Any]]) -> list[Block]:

@@ -116,10 +116,13 @@ def evaluation_of(
     plan: Any,
     sets: Sequence[JudgedSet],
     wished: Judging,
-    learnt: tuple[Any, Any] | None,
+    learnt: tuple[Any, Any],
     common: Common,
 ) -> dict[str, Any] | None:
-    """Return everything that is measured of an edit; None where nothing is to be judged."""
+    """Return everything that is measured of an edit; None where nothing is to be judged.
+
+    ``learnt`` holds the training data and the pairs that were given, each or None.
+    """
     from pcbm.editing import evaluate_edit, joined_evaluation
     from pcbm.model.intervals import Resampling
 
@@ -144,7 +147,7 @@ def _beside(
     plan: Any,
     sets: Sequence[JudgedSet],
     wished: Judging,
-    learnt: tuple[Any, Any] | None,
+    learnt: tuple[Any, Any],
     common: Common,
     record: dict[str, Any],
 ) -> dict[str, Any]:
@@ -155,6 +158,7 @@ def _beside(
         name: Judged(one.acts.X, one.y, one.acts.group)
         for name, one in zip(SETS, sets, strict=False)
     }
+    train, pairs = learnt
     found: dict[str, Any] = {"controls": None, "curve": None}
     with stages(quiet=common.quiet) as progress:
         if wished.controls:
@@ -163,7 +167,7 @@ def _beside(
                 after,
                 plan,
                 rows,
-                train=learnt,
+                train=train,
                 repeats=wished.repeats,
                 seed=common.seed,
                 progress=progress,
@@ -171,5 +175,7 @@ def _beside(
             told = found["controls"]["warnings"]
             found["warnings"] = [*(record.get("warnings") or []), *told]
         if wished.curve:
-            found["curve"] = edit_curve(before, plan, rows, train=learnt, progress=progress)
+            found["curve"] = edit_curve(
+                before, plan, rows, train=train, pairs=pairs, progress=progress
+            )
     return found

@@ -14,7 +14,10 @@ UNDO = "--undo"
 
 @dataclass(frozen=True)
 class Wanted:
-    """The edits that the options of one command name."""
+    """The edits that the options of one command name, and what follows them.
+
+    ``pairs`` says whether any option names pairs: guard silent takes its direction from them then.
+    """
 
     zero: Sequence[str] = ()
     scale: Sequence[str] = ()
@@ -28,6 +31,9 @@ class Wanted:
     orthogonalise: bool = False
     renormalise: bool = False
     refit: bool = False
+    guards: Sequence[str] = ()
+    pairs: bool = False
+    balanced: str | None = None
 
     def given(self) -> list[str]:
         """Return the options that were given, as they are spelt."""
@@ -52,12 +58,20 @@ class Wanted:
             "refit": self.refit or None,
         }
 
+    def added_to(self, plan: Any) -> Any:
+        """Return a plan with what follows the edits, as far as the options say."""
+        result = plan.followed_by(**self.follow_ups())
+        direction = "pairs" if self.pairs else "scores"
+        for name in self.guards:
+            result = result.guarded(name, direction=direction if name == "silent" else None)
+        return result if self.balanced is None else result.balance(self.balanced)
+
 
 def edit_plan(wanted: Wanted, plan: Path | None) -> Any:
     """Return the plan that the options describe; ``--class`` holds for every one of them.
 
-    ``--orthogonalise``, ``--renormalise`` and ``--refit`` may stand beside a plan file and add to
-    what it says.
+    ``--orthogonalise``, ``--renormalise``, ``--refit``, ``--guard`` and ``--balanced`` may stand
+    beside a plan file and add to what it says.
 
     Raises
     ------
@@ -73,7 +87,7 @@ def edit_plan(wanted: Wanted, plan: Path | None) -> Any:
                 f"--plan was given beside {', '.join(given)}: put all edits into the plan, or run "
                 "pcbm edit twice"
             )
-        return EditPlan.load(plan).followed_by(**wanted.follow_ups())
+        return wanted.added_to(EditPlan.load(plan))
     if wanted.at != "mean" and not wanted.zero:
         raise InputError(
             f"--at {wanted.at} was given without --zero: it says where --zero holds a concept"
@@ -91,7 +105,7 @@ def edit_plan(wanted: Wanted, plan: Path | None) -> Any:
             f"the concept {twice[0]!r} is edited twice in one command: "
             "put edits whose order matters into a plan, see --plan"
         )
-    return result.followed_by(**wanted.follow_ups())
+    return wanted.added_to(result)
 
 
 def check_together(wanted: Wanted) -> None:

@@ -10,13 +10,8 @@ import numpy as np
 from cue_cases import Case
 
 from pcbm import EditPlan
-from pcbm.audit.guards import (
-    TrainingData,
-    guard_recentre,
-    guard_scores,
-    guard_silent,
-)
-from pcbm.editing import balanced_weight, told_by_scores
+from pcbm.editing import TrainingData, balanced_weight, told_by_scores
+from pcbm.editing.guards import guard_silent
 
 Recipe = Callable[[Case, Any], Any]
 
@@ -39,30 +34,18 @@ def balance(case: Case, model: Any) -> np.ndarray:
     return balanced_weight(case.y, told_by_scores(model, case.X, case.cue))
 
 
-def planned(*after: str, balanced: bool = False) -> Recipe:
-    """Return the recipe: zero, followed by what is named."""
+def planned(*after: str, guard: str | None = None, balanced: bool = False) -> Recipe:
+    """Return the recipe: zero, followed by what is named, and a guard on the head."""
 
     def make(case: Case, model: Any) -> Any:
         plan = zeroed(case).followed_by(**dict.fromkeys(after, True))
-        weight = (balance(case, model),) if balanced else ()
-        needed = plan.needs_data is not None
+        plan = plan.balance("scores" if balanced else None)
+        plan = plan if guard is None else plan.guarded(guard)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # each warns of what the tables show
-            return model.edit(plan, train=(case.X, case.y, *weight) if needed else None)
+            return model.edit(plan, train=rows(case) if plan.needs else None)
 
     return make
-
-
-def guarded(guard: Callable[..., tuple[Any, dict]], **options: Any) -> Recipe:
-    """Return the recipe: zero, then a guard on the head."""
-    return lambda case, model: guard(planned()(case, model), case.cue, rows(case), **options)[0]
-
-
-def recentred(by: str) -> Recipe:
-    """Return the recipe: zero, then hold the cue at a mean in which ``by`` count alike."""
-    return lambda case, model: guard_recentre(
-        planned()(case, model), model, case.cue, rows(case), by=by
-    )[0]
 
 
 def silent_in_pairs(case: Case, model: Any) -> Any:
@@ -70,21 +53,21 @@ def silent_in_pairs(case: Case, model: Any) -> Any:
     if case.move is None:
         return None
     move = model.projection_.matrix.T @ case.move
-    return guarded(guard_silent, direction=move)(case, model)
+    return guard_silent(planned()(case, model), case.cue, rows(case), direction=move)[0]
 
 
 ON_THE_HEAD: dict[str, Recipe] = {
     "zero": planned(),
-    "zero, recentre by classes": recentred("classes"),
-    "zero, recentre by groups": recentred("groups"),
+    "zero, recentre by classes": planned(guard="recentre-classes"),
+    "zero, recentre by groups": planned(guard="recentre-groups"),
     "zero, renormalise": planned("renormalise"),
     "zero, refit": planned("refit"),
     "zero, orthogonalise": planned("orthogonalise"),
     "zero, orthogonalise, renormalise": planned("orthogonalise", "renormalise"),
     "zero, orthogonalise, refit": planned("orthogonalise", "refit"),
-    "zero, guard scores": guarded(guard_scores),
-    "zero, guard scores, refit": guarded(guard_scores, refitted=True),
-    "zero, guard silent": guarded(guard_silent),
+    "zero, guard scores": planned(guard="scores"),
+    "zero, guard scores, refit": planned("refit", guard="scores"),
+    "zero, guard silent": planned(guard="silent"),
     "zero, guard silent (pairs)": silent_in_pairs,
     "zero, balanced refit": planned("refit", balanced=True),
     "zero, balanced orthogonalise": planned("orthogonalise", balanced=True),

@@ -15,8 +15,10 @@ from sklearn.base import clone
 
 from pcbm.audit.bias import best_shift, shift_to_shares
 from pcbm.audit.judged import Judged, Scored, figures, logits, predictions, primary, scored
-from pcbm.audit.prune import PLAIN, random_prune
-from pcbm.editing import EditPlan, head_of
+from pcbm.audit.prune import PLAIN, followed, random_prune
+from pcbm.concepts import ConceptBank
+from pcbm.editing import EditPlan, TrainingData, head_of
+from pcbm.errors import InputError
 from pcbm.heads import held_out_rows
 from pcbm.model.controls import random_bank
 from pcbm.model.logits import two_sided
@@ -29,9 +31,14 @@ MOVED_CLASSES = 20  # the best intercepts are searched for the classes whose sha
 WHAT = {
     "random_prune": "the same factors on as many other coefficients of each row",
     "random_prune_l1": "other coefficients zeroed until each row lost the same L1 norm",
-    "shuffled_names": "the same plan on other concepts that the head uses",
-    "random_bank": "the same plan on the concepts of equal rank in heads of random directions",
+    "shuffled_names": "the same plan, guards too, on other concepts that the head uses",
+    "random_bank": "the same plan, guards too, on the concepts of equal rank in heads of random "
+    "directions",
 }
+NO_PAIRS = (
+    "pairs are of the edited concept: the controls take the direction of guard silent from the "
+    "scores of the concept they remove"
+)
 
 Progress = Callable[[str, int, int], None]
 
@@ -42,7 +49,7 @@ def edit_controls(
     plan: EditPlan,
     sets: Mapping[str, Judged],
     *,
-    train: tuple[Any, np.ndarray] | None = None,
+    train: TrainingData | tuple[Any, ...] | None = None,
     repeats: int = 20,
     seed: int = 0,
     progress: Progress | None = None,
@@ -56,7 +63,7 @@ def edit_controls(
     plan : EditPlan
     sets : dict of Judged
         The rows to judge on by name, in distribution first.
-    train : (X, y), optional
+    train : TrainingData, (X, y) or (X, y, sample_weight), optional
         Activations and labels of the fit: random banks are fitted on them (4,000 rows at most),
         and plans that learn from data learn from them.
     repeats : int
@@ -71,7 +78,8 @@ def edit_controls(
         ``before``, ``after``, ``gain``; each control in `WHAT` with ``what``, ``repeats`` and
         ``figures``: figure -> ``mean``, ``std``, ``values`` (gains) and ``p_value`` = (1 +
         #{gain >= that of the edit}) / (1 + repeats), or None where it does not apply;
-        ``bias_only`` with ``class_shares`` and ``best``; ``notes`` and ``warnings``.
+        ``bias_only`` with ``class_shares`` and ``best``; ``notes`` (what a control leaves out of
+        the plan, how many of its draws the plan refused) and ``warnings``.
     """
     tell = progress or (lambda stage, done, total: None)
     found = {name: scored(model, rows) for name, rows in sets.items()}
@@ -88,11 +96,12 @@ def edit_controls(
         },
     }
     notes: list[str] = []
+    data, other = TrainingData.of(train), _without_pairs(plan, notes)
     makers = {
-        "random_prune": _pruned(model, plan, found, notes, by_mass=False),
-        "random_prune_l1": _pruned(model, plan, found, [], by_mass=True),
-        "shuffled_names": _shuffled(model, plan, sets, train, notes),
-        "random_bank": _random_banks(model, plan, sets, train, notes),
+        "random_prune": _pruned(model, plan, found, data, notes, by_mass=False),
+        "random_prune_l1": _pruned(model, plan, found, data, [], by_mass=True),
+        "shuffled_names": _shuffled(model, other, sets, data, notes),
+        "random_bank": _random_banks(model, other, sets, data, notes),
     }
     for number, (kind, make) in enumerate(makers.items()):
         record[kind] = None
@@ -118,6 +127,7 @@ def _pruned(
     model: Any,
     plan: EditPlan,
     found: Mapping[str, Scored],
+    train: TrainingData | None,
     notes: list[str],
     *,
     by_mass: bool,
@@ -126,14 +136,19 @@ def _pruned(
     if any(edit.op not in PLAIN for edit in plan.edits):
         notes.append("random prunes do not apply to a plan that renames or merges")
         return None
-    if plan.orthogonalise or plan.renormalise or plan.refit:
-        notes.append("random prunes stand without what follows the edits; the other controls do it")
-    head = head_of(model)
+    left_out = [str(guard) for guard in plan.guards]
+    left_out = [*(["orthogonalise"] if plan.orthogonalise else []), *left_out]
+    if left_out:
+        notes.append(
+            f"random prunes stand without {', '.join(left_out)}, for which a removed concept is "
+            "needed; the other controls have it"
+        )
+    head, follow = head_of(model), followed(model, plan, train)
     sets = {name: one.rows for name, one in found.items()}
 
     def make(rng: np.random.Generator, repeats: int) -> Any:
         for _ in range(repeats):
-            other = random_prune(head, plan.edits, rng, by_mass=by_mass)
+            other = follow(head, random_prune(head, plan.edits, rng, by_mass=by_mass))
             predicted = predictions(model, found, other.coef, other.intercept)
             yield None, figures(model, sets, predicted)
 
@@ -148,25 +163,56 @@ def _renamed(plan: EditPlan, names: Mapping[str, str]) -> EditPlan:
     return replace(plan, edits=edits)
 
 
+def _without_pairs(plan: EditPlan, notes: list[str]) -> EditPlan:
+    """Return a plan that other concepts can have, for which there are no pairs."""
+    if "pairs" not in plan.needs:
+        return plan
+    notes.append(NO_PAIRS)
+    guards = tuple(
+        replace(guard, direction="scores") if guard.direction == "pairs" else guard
+        for guard in plan.guards
+    )
+    return replace(plan, guards=guards)
+
+
 def _after(
-    model: Any, plan: EditPlan, sets: Mapping[str, Judged], train: tuple[Any, ...] | None
+    model: Any, plan: EditPlan, sets: Mapping[str, Judged], train: TrainingData | None
 ) -> dict[str, float]:
     """Return the figures of a model after a plan."""
     result, _ = plan.step(model, train=None if plan.needs_data is None else train)
     return figures(model, sets, {name: result.predict(rows.X) for name, rows in sets.items()})
 
 
+class _Refused:
+    """Counts the draws on which a plan cannot be made, and says so in the end."""
+
+    def __init__(self, kind: str, notes: list[str]) -> None:
+        self.kind, self.notes, self.count = kind, notes, 0
+        self.reason = ""
+
+    def add(self, error: InputError) -> None:
+        self.count += 1
+        self.reason = self.reason or str(error)
+
+    def tell(self) -> None:
+        if self.count:
+            self.notes.append(f"{self.kind}: {self.count} draws were refused ({self.reason})")
+
+
 def _shuffled(
     model: Any,
     plan: EditPlan,
     sets: Mapping[str, Judged],
-    train: tuple[Any, ...] | None,
+    train: TrainingData | None,
     notes: list[str],
 ) -> Maker | None:
     """Return a maker of the same edits under other names of the same bank."""
     wanted = list(dict.fromkeys(edit.concept for edit in plan.edits))
-    if any(edit.op not in PLAIN for edit in plan.edits) or (plan.needs_data and train is None):
+    if any(edit.op not in PLAIN for edit in plan.edits):
         notes.append("shuffled names do not apply to a plan that renames or merges")
+        return None
+    if plan.needs_data is not None and train is None:
+        notes.append(f"shuffled names need training data, because the plan has {plan.needs_data}")
         return None
     used = np.abs(np.atleast_2d(model.coef_)).sum(axis=0) > 0
     others = [
@@ -178,13 +224,18 @@ def _shuffled(
         notes.append("shuffled names do not apply: the head uses too few other concepts")
         return None
     alone = len(wanted) == 1
+    refused = _Refused("shuffled names", notes)
 
     def make(rng: np.random.Generator, repeats: int) -> Any:
         order = rng.permutation(len(others))
         for i in range(min(repeats, len(others)) if alone else repeats):
             drawn = order[i : i + 1] if alone else rng.permutation(len(others))[: len(wanted)]
             names = dict(zip(wanted, (others[j] for j in drawn), strict=True))
-            yield None, _after(model, _renamed(plan, names), sets, train)
+            try:
+                yield None, _after(model, _renamed(plan, names), sets, train)
+            except InputError as error:
+                refused.add(error)
+        refused.tell()
 
     return make
 
@@ -193,7 +244,7 @@ def _random_banks(
     model: Any,
     plan: EditPlan,
     sets: Mapping[str, Judged],
-    train: tuple[Any, ...] | None,
+    train: TrainingData | None,
     notes: list[str],
 ) -> Maker | None:
     """Return a maker of the same edits, by rank, in heads of random directions."""
@@ -205,15 +256,14 @@ def _random_banks(
             else "random banks do not apply to this plan or solver"
         )
         return None
-    X, y = np.asarray(train[0]), np.asarray(train[1])
-    if len(y) > TRAIN_ROWS:
-        strata = y if task_of(model) in ("binary", "multiclass") else len(y)
-        rows = held_out_rows(strata, TRAIN_ROWS / len(y), 0)
-        X, y = X[rows], y[rows]
-        notes.append(f"random banks were fitted on {len(y):,} training rows")
+    data = _some_rows(model, train, notes)
     named = clone(model).set_params(
-        residual="none", nec_rule="path", lam=None, concepts_per_class=max(float(model.nec_), 1.0)
+        residual="none" if model.residual_ is None else model.residual_.kind,
+        nec_rule="path",
+        lam=None,
+        concepts_per_class=max(float(model.nec_), 1.0),
     )
+    refused = _Refused("random banks", notes)
 
     def ranked(fitted: Any) -> list[str]:
         size = np.abs(np.atleast_2d(fitted.coef_)).sum(axis=0)
@@ -221,14 +271,33 @@ def _random_banks(
 
     def make(rng: np.random.Generator, repeats: int) -> Any:
         for _ in range(repeats):
-            bank = random_bank(model.bank, X.shape[1], rng)
-            fitted = clone(named).set_params(bank=bank).fit(X, y)
-            predicted = {name: fitted.predict(rows.X) for name, rows in sets.items()}
-            names = dict(zip(ranked(model), ranked(fitted), strict=True))
-            start = figures(model, sets, predicted)
-            yield start, _after(fitted, _renamed(plan, names), sets, (X, y))
+            bank = random_bank(model.bank, data.X.shape[1], rng)
+            if plan.balanced == "scores":  # a score of one sign on all rows tells nothing
+                middle = -bank.vectors @ data.X.mean(axis=0)
+                bank = ConceptBank(bank.names, bank.vectors, middle, source="random")
+            try:
+                fitted = clone(named).set_params(bank=bank).fit(data.X, data.y)
+                predicted = {name: fitted.predict(rows.X) for name, rows in sets.items()}
+                names = dict(zip(ranked(model), ranked(fitted), strict=True))
+                start = figures(model, sets, predicted)
+                yield start, _after(fitted, _renamed(plan, names), sets, data)
+            except InputError as error:
+                refused.add(error)
+        refused.tell()
 
     return make
+
+
+def _some_rows(model: Any, train: TrainingData, notes: list[str]) -> TrainingData:
+    """Return training rows in memory, a stratified draw of them where they are many."""
+    X, y = np.asarray(train.X), np.asarray(train.y)
+    if len(y) <= TRAIN_ROWS:
+        return replace(train, X=X, y=y)
+    strata = y if task_of(model) in ("binary", "multiclass") else len(y)
+    rows = held_out_rows(strata, TRAIN_ROWS / len(y), 0)
+    notes.append(f"random banks were fitted on {len(rows):,} training rows")
+    group, weight = (None if v is None else v[rows] for v in (train.group, train.weight))
+    return TrainingData(X[rows], y[rows], group, weight)
 
 
 def _bias_only(

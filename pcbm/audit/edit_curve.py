@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from pcbm.audit.judged import Judged, figures, predictions, scored
-from pcbm.editing import EditPlan
+from pcbm.editing import EditPlan, TrainingData
 
 Progress = Callable[[str, int, int], None]
 NO_RESIDUAL = "the curve is of the concept model alone: the residual was fitted at one point"
@@ -20,7 +21,8 @@ def edit_curve(
     plan: EditPlan,
     sets: Mapping[str, Judged],
     *,
-    train: tuple[Any, np.ndarray] | None = None,
+    train: TrainingData | tuple[Any, ...] | None = None,
+    pairs: tuple[Any, Any] | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Make one edit at every point of a model's path.
@@ -32,8 +34,11 @@ def edit_curve(
     plan : EditPlan
     sets : dict of Judged
         The rows to judge on by name, in distribution first.
-    train : (X, y), optional
+    train : TrainingData, (X, y) or (X, y, sample_weight), optional
         For plans that learn from data. A refit uses the penalty of each point.
+    pairs : (having, lacking), optional
+        For plans that need them. Guards of the head are on every point; those of the residual
+        are left out with the residual.
     progress : callable (stage, done, total), optional
 
     Returns
@@ -46,14 +51,21 @@ def edit_curve(
     tell = progress or (lambda stage, done, total: None)
     notes = [] if model.residual_ is None else [NO_RESIDUAL]
     model = model.without_residual()
+    own = tuple(guard for guard in plan.guards if not guard.name.startswith("residual"))
+    if own != plan.guards:
+        left = ", ".join(str(guard) for guard in plan.guards if guard not in own)
+        notes.append(f"the curve is without {left}")
+        plan = replace(plan, guards=own)
+        plan = plan if plan.needs_data else plan.balance(None)
     path = model.head_.path_
     found = {name: scored(model, rows) for name, rows in sets.items()}
     chosen = int(np.argmin(np.abs(np.log(path.lams) - np.log(model.lam_))))
     learnt = None if plan.needs_data is None else train
+    beside = pairs if "pairs" in plan.needs else None
     points = []
     for i in range(len(path)):
         at = _at(model, i)
-        edited, step = plan.step(at, train=learnt)
+        edited, step = plan.step(at, train=learnt, pairs=beside)
         if step.structure:
             after = {name: edited.predict(rows.X) for name, rows in sets.items()}
         else:

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from pcbm.editing import Edit, LinearHead, apply_edits
+from pcbm.editing import (
+    Edit,
+    Edited,
+    EditPlan,
+    LinearHead,
+    TrainingData,
+    apply_edits,
+    refit,
+    refit_settings,
+    renormalise,
+)
+from pcbm.editing.balance import plan_weight
+from pcbm.heads import class_weighted
 
 PLAIN = ("zero", "scale", "set", "clamp")
 
@@ -65,3 +78,39 @@ def _without_mass(old: np.ndarray, order: np.ndarray, mass: float) -> np.ndarray
     coef = old.copy()
     coef[order] *= 1 - share
     return coef
+
+
+def followed(
+    model: Any, plan: EditPlan, train: TrainingData | None
+) -> Callable[[LinearHead, LinearHead], LinearHead]:
+    """Return what renormalises or refits a pruned head as a plan does, the pruned part held.
+
+    Parameters
+    ----------
+    model : PostHocCBM or PostHocCBMRegressor
+        Before the plan.
+    plan : EditPlan
+    train : TrainingData or None
+        For a refit.
+
+    Returns
+    -------
+    callable (before, pruned) -> LinearHead
+    """
+    Z = None
+    if plan.refit and train is not None:
+        weighted, _ = plan_weight(model, plan.edits, plan.balanced, train)
+        assert weighted is not None
+        weight = class_weighted(getattr(model, "class_weight", None), train.y, weighted.weight)
+        Z = np.asarray((model.transform(train.X) - model.mean_) / model.scale_, dtype=np.float64)
+
+    def make(before: LinearHead, pruned: LinearHead) -> LinearHead:
+        touched = before.coef != pruned.coef
+        edited = Edited(pruned, (), touched, np.zeros(touched.shape, dtype=int))
+        if plan.renormalise:
+            edited = renormalise(before, edited)
+        if Z is not None and train is not None:
+            edited, _ = refit(edited, Z, train.y, refit_settings(model), weight)
+        return edited.head
+
+    return make

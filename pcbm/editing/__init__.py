@@ -3,10 +3,12 @@
 from pcbm.editing.apply import Edited, apply_edits
 from pcbm.editing.balance import balanced_weight, told_by_scores
 from pcbm.editing.changes import Change, undo
-from pcbm.editing.chosen import ChosenOn, content_of, judged_on_chosen
+from pcbm.editing.chosen import ChosenOn, LearntOn, content_of, judged_on_chosen
+from pcbm.editing.data import TrainingData
 from pcbm.editing.edit import Edit
 from pcbm.editing.evaluate import evaluate_edit, evaluations, joined_evaluation, signed_reliance
-from pcbm.editing.follow import RefitSettings, refit, renormalise
+from pcbm.editing.follow import RefitSettings, refit, refit_settings, renormalise
+from pcbm.editing.guard import GUARDS, Guard
 from pcbm.editing.head import LinearHead, head_of
 from pcbm.editing.history import Step, original_model, read_history, undone_model
 from pcbm.editing.page import PageFigure, PageRecord
@@ -17,17 +19,21 @@ from pcbm.editing.steps import history_of
 from pcbm.editing.structure import ScoreMoments, merge, orthogonalise, score_moments
 
 __all__ = [
+    "GUARDS",
     "Change",
     "ChosenOn",
     "Edit",
     "EditPlan",
     "Edited",
+    "Guard",
+    "LearntOn",
     "LinearHead",
     "PageFigure",
     "PageRecord",
     "RefitSettings",
     "ScoreMoments",
     "Step",
+    "TrainingData",
     "apply_edits",
     "balanced_weight",
     "content_of",
@@ -44,6 +50,7 @@ __all__ = [
     "plan_schema",
     "read_history",
     "refit",
+    "refit_settings",
     "renormalise",
     "score_moments",
     "signed_reliance",

@@ -20,6 +20,7 @@ ALL, TEST, NOT_TEST = "all", "test", "not test"
 TRAIN, VAL = "train", "val"
 PARTS = (ALL, TEST, NOT_TEST, TRAIN, VAL)
 APART = ({TEST, NOT_TEST}, {TEST, TRAIN}, {TEST, VAL}, {TRAIN, VAL})
+NAMES = {"train": "training data", "pairs": "pairs"}
 SAME = "judged on the data it was chosen on"
 
 
@@ -53,18 +54,71 @@ class ChosenOn:
         return self.content == other.content and {self.rows, other.rows} not in APART
 
     @classmethod
-    def from_dict(cls, record: Any, source: str) -> ChosenOn:
-        """Read the JSON form; every fault is one line that begins with ``source``."""
+    def from_dict(cls, record: Any, source: str, key: str = "chosen_on") -> ChosenOn:
+        """Read the JSON form, found under ``key``; every fault begins with ``source``."""
         known = isinstance(record, Mapping) and set(record) <= set(KEYS)
         if not known or not isinstance(record.get("content"), str):
             raise InputError(
-                f"{source} has chosen_on {record!r}: give an object with 'content', a content "
+                f"{source} has {key} {record!r}: give an object with 'content', a content "
                 "hash, and if known 'rows', 'n' and 'data', or leave it out"
             )
         rows = record.get("rows", ALL)
         if rows not in PARTS:
-            raise InputError(f"{source} has chosen_on rows {rows!r}: give one of {PARTS}")
+            raise InputError(f"{source} has {key} rows {rows!r}: give one of {PARTS}")
         return cls(record["content"], rows, record.get("n"), record.get("data"))
+
+
+@dataclass(frozen=True)
+class LearntOn:
+    """The data an edit learnt from, by role.
+
+    Attributes
+    ----------
+    train : ChosenOn or None
+        The training rows.
+    pairs : ChosenOn or None
+        The pairs, by the content of their activations.
+    """
+
+    train: ChosenOn | None = None
+    pairs: ChosenOn | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {
+            key: None if value is None else value.as_dict()
+            for key, value in (("train", self.train), ("pairs", self.pairs))
+        }
+
+    @classmethod
+    def from_dict(cls, record: Any, source: str) -> LearntOn:
+        """Read the JSON form; every fault is one line that begins with ``source``."""
+        if not isinstance(record, Mapping) or not set(record) <= {"train", "pairs"}:
+            raise InputError(
+                f"{source} has learnt_on {record!r}: give an object with 'train' and 'pairs', or "
+                "leave it out"
+            )
+        found = {
+            role: ChosenOn.from_dict(value, source, f"learnt_on {role}")
+            for role, value in record.items()
+            if value is not None
+        }
+        return cls(**found)
+
+    def differs(self, other: LearntOn) -> list[str]:
+        """Return a warning for each role whose data is known on both sides and is not the same."""
+        told = []
+        for role in ("train", "pairs"):
+            mine, theirs = getattr(self, role), getattr(other, role)
+            if mine is None or theirs is None:
+                continue
+            if (mine.content, mine.rows, mine.n) != (theirs.content, theirs.rows, theirs.n):
+                named = f" ({mine.data})" if mine.data else ""
+                told.append(
+                    f"the plan was first applied with other {NAMES[role]}{named}: what it learns "
+                    "from the data given now differs, so the model is not the same"
+                )
+        return told
 
 
 def content_of(X: Any) -> str:

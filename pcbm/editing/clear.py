@@ -9,7 +9,7 @@ import numpy as np
 
 from pcbm.editing.apply import Edited
 from pcbm.editing.changes import changes_between
-from pcbm.editing.edit import Edit, zeroed_concepts
+from pcbm.editing.edit import Edit, zeroed
 from pcbm.editing.head import LinearHead
 from pcbm.editing.structure import ScoreMoments, orthogonalise
 from pcbm.errors import InputError, quoted
@@ -72,14 +72,14 @@ def clear_removed(edited: Edited, edits: Sequence[Edit], moments: ScoreMoments) 
 def removed_columns(edited: Edited, edits: Sequence[Edit]) -> list[int]:
     """Return the columns of the zeroed concepts; InputError unless some are, for all classes."""
     head = edited.head
-    zeroed = [name for name in zeroed_concepts(edits) if name in head.concept_names]
-    removed = [head.column(name) for name in zeroed]
+    zero = [name for name, _ in zeroed(edits) if name in head.concept_names]
+    removed = [head.column(name) for name in zero]
     if not removed:
         raise InputError(
             "orthogonalise clears the other scores of removed concepts, and the plan zeroes none: "
             "add --zero CONCEPT"
         )
-    used = [name for name, j in zip(zeroed, removed, strict=True) if head.coef[:, j].any()]
+    used = [name for name, j in zip(zero, removed, strict=True) if head.coef[:, j].any()]
     if used:
         raise InputError(
             f"orthogonalise serves all classes, but some still use {quoted(used)}: "

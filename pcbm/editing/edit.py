@@ -88,17 +88,6 @@ class Edit:
         return {"op": self.op} | {key: values[key] for key in (*needed, *optional)}
 
 
-def zeroed_concepts(edits: Iterable[Edit]) -> list[str]:
-    """Return the concepts that edits zero, once each, by the names they have in the end."""
-    names: dict[str, str] = {}
-    for edit in edits:
-        if edit.op == "zero":
-            names[edit.concept] = edit.concept
-        if edit.op == "rename":
-            names = {old: str(edit.to) if n == edit.concept else n for old, n in names.items()}
-    return list(dict.fromkeys(names.values()))
-
-
 def concept_name(concept: object) -> str:
     """Return a concept's name; anything but a string raises InputError."""
     if not isinstance(concept, str):
@@ -149,3 +138,25 @@ def merged_parts(concepts: Iterable[object]) -> tuple[str, ...]:
     if len(names) < 2:
         raise InputError(f"merge was given {quoted(names) or 'no concept'}: name at least two")
     return names
+
+
+def zeroed(edits: Iterable[Edit]) -> list[tuple[str, str | None]]:
+    """Return the concepts that edits zero: each by its last name and by its first.
+
+    The first name is None where the concept came from a merge in the same edits; a zeroed part of
+    a merge is no concept any more.
+    """
+    first: dict[str, str | None] = {}  # the names that edits gave -> the names before
+    found: list[str] = []
+    for edit in edits:
+        if edit.op == "zero" and edit.concept not in found:
+            found.append(edit.concept)
+        elif edit.op == "rename":
+            first[str(edit.to)] = first.pop(edit.concept, edit.concept)
+            found = [str(edit.to) if name == edit.concept else name for name in found]
+        elif edit.op == "merge":
+            found = [name for name in found if name not in edit.parts]
+            for part in edit.parts:
+                first.pop(part, None)
+            first[edit.concept] = None
+    return [(name, first.get(name, name)) for name in found]

@@ -60,6 +60,16 @@ class RefitSettings:
     nonnegative: bool = False
 
 
+def refit_settings(model: Any) -> RefitSettings:
+    """Return how a model's head was fitted; InputError where its lam is for other units."""
+    if model.head_.path_.solver == "sgd":
+        raise InputError(
+            "the head was fitted by solver 'sgd', whose lam is for scores that are not "
+            "standardised: fit with another solver, or leave out what fits it again"
+        )
+    return RefitSettings(model.head_.lam_, model.l1_ratio, model.tol, model.nonnegative)
+
+
 def refit(
     edited: Edited,
     Z: np.ndarray,

@@ -13,7 +13,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pcbm.editing.chosen import ChosenOn
+from pcbm.editing.balance import BALANCES, check_balance, plan_weight
+from pcbm.editing.chosen import ChosenOn, LearntOn
+from pcbm.editing.data import GROUPS, PAIRS, TRAIN, Pairs, TrainingData
 from pcbm.editing.edit import (
     HOLD_AT,
     SIGNS,
@@ -24,6 +26,8 @@ from pcbm.editing.edit import (
     merged_parts,
     one_of,
 )
+from pcbm.editing.guard import FROM_PAIRS, Guard, check_guards, guard_of, guarded_concepts, in_order
+from pcbm.editing.guarding import guarded_step
 from pcbm.editing.history import Step
 from pcbm.editing.page import PageRecord
 from pcbm.editing.plan_file import plan_record, plan_text, read_plan
@@ -40,7 +44,7 @@ class EditPlan:
     """A list of edits and what follows them; every method returns a new plan.
 
     Edits are applied in order and all or nothing. The plan holds everything that is applied; data
-    (for ``merge``, ``orthogonalise`` and ``refit``) is given when it is applied.
+    is given when it is applied, and ``needs`` names it by role.
 
     Attributes
     ----------
@@ -53,10 +57,19 @@ class EditPlan:
         Rescale the other coefficients so that each changed row keeps its L1 norm.
     refit : bool
         Fit the other coefficients and the intercepts again.
+    guards : tuple of Guard
+        What closes the holes that a removed concept leaves, see `pcbm.editing.guards`; each once,
+        in the order they are made, after all else.
+    balanced : {"groups", "scores"} or None
+        Training rows weigh so that class and cue are unrelated, see
+        `pcbm.editing.balanced_weight`; the rows' groups, or the zeroed concepts' own scores, tell
+        who has the cue.
     chosen_on : ChosenOn or None
         The rows that suggested the edits, where known: judging on them brings a warning.
     page : PageRecord or None
         What the editor of a report showed of the edits, where they come from there.
+    learnt_on : LearntOn or None
+        The data the plan was applied with, where known: with the same the model is the same.
 
     Examples
     --------
@@ -74,8 +87,11 @@ class EditPlan:
     orthogonalise: bool = False
     renormalise: bool = False
     refit: bool = False
+    guards: tuple[Guard, ...] = ()
+    balanced: str | None = None
     chosen_on: ChosenOn | None = None
     page: PageRecord | None = None
+    learnt_on: LearntOn | None = None
 
     def zero(
         self, concept: str, classes: str | Iterable[object] | None = None, *, at: str = "mean"
@@ -141,6 +157,28 @@ class EditPlan:
             refit=self.refit if refit is None else refit,
         )
 
+    def guarded(self, guard: str, *, direction: str | None = None) -> EditPlan:
+        """Add a guard of the removed concepts.
+
+        Parameters
+        ----------
+        guard : str
+            One of `pcbm.editing.GUARDS`.
+        direction : {"scores", "pairs"}, optional
+            For ``silent``: where the direction of the concept comes from; default ``scores``.
+        """
+        return replace(self, guards=in_order((*self.guards, guard_of(guard, direction))))
+
+    def balance(self, by: str | None) -> EditPlan:
+        """Let training rows weigh so that class and cue are unrelated; None lets them count alike.
+
+        ``by="groups"``: the training rows' groups tell who has the cue; ``by="scores"``: the
+        zeroed concepts' own scores do.
+        """
+        if by is not None:
+            one_of(by, BALANCES, "training rows are balanced by")
+        return replace(self, balanced=by)
+
     def signed(
         self, author: str | None = None, reason: str | None = None, date: str | None = None
     ) -> EditPlan:
@@ -162,18 +200,32 @@ class EditPlan:
 
     def __repr__(self) -> str:
         words = [str(edit) for edit in self.edits] or ["no edits"]
-        words += [name for name in FOLLOW if getattr(self, name)]
+        words += self._then()
         return f"EditPlan({'; '.join(words)})"
 
     def _repr_html_(self) -> str:
         """Return the edits as a list for notebooks, with who wants them and why."""
         rows = [(number, str(edit)) for number, edit in enumerate(self.edits, 1)]
-        follow = [name for name in FOLLOW if getattr(self, name)]
-        said = {"then": ", ".join(follow), "by": self.author, "on": self.date, "why": self.reason}
+        said = {
+            "then": ", ".join(self._then()),
+            "by": self.author,
+            "on": self.date,
+            "why": self.reason,
+        }
         note = "; ".join(f"{word}: {value}" for word, value in said.items() if value)
         return table(
             f"Plan of {len(rows)} edit{'' if len(rows) == 1 else 's'}", ("", "edit"), rows, note
         )
+
+    def _then(self) -> list[str]:
+        """Name what follows the edits."""
+        words = [name for name in FOLLOW if getattr(self, name)]
+        words += [] if self.balanced is None else [f"balanced by {self.balanced}"]
+        return [*words, *map(str, self.guards)]
+
+    def learnt(self, on: LearntOn | None) -> EditPlan:
+        """Say which data the plan is applied with; None where that is not known."""
+        return replace(self, learnt_on=on)
 
     @property
     def needs_data(self) -> str | None:
@@ -183,16 +235,33 @@ class EditPlan:
             ("merge", merges),
             ("orthogonalise", self.orthogonalise),
             ("refit", self.refit),
+            *((str(guard), True) for guard in self.guards),
         ):
             if wanted:
                 return word
         return None
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The data that must be given, by role: of ``train``, ``groups`` and ``pairs``."""
+        wanted = {
+            TRAIN: self.needs_data is not None,
+            GROUPS: self.balanced == GROUPS
+            or any(guard.name == "recentre-groups" for guard in self.guards),
+            PAIRS: any(guard.direction == FROM_PAIRS for guard in self.guards),
+        }
+        return tuple(role for role, needed in wanted.items() if needed)
+
     def check(self, model: Any) -> None:
         """Raise InputError where the plan does not fit a model, before any data is read."""
-        check_edits(model, self.edits, self._follow)
+        self._checked(model)
 
-    def apply(self, model: Any, train: tuple[Any, ...] | None = None) -> Any:
+    def apply(
+        self,
+        model: Any,
+        train: TrainingData | tuple[Any, ...] | None = None,
+        pairs: Pairs | None = None,
+    ) -> Any:
         """Return an edited copy of ``model``; the model itself stays as it is.
 
         What deserves attention (a class edit that other rows undo, say) comes as a Python warning.
@@ -201,15 +270,17 @@ class EditPlan:
         ----------
         model : PostHocCBM or PostHocCBMRegressor
             Fitted.
-        train : (X, y) or (X, y, sample_weight), optional
+        train : TrainingData, (X, y) or (X, y, sample_weight), optional
             Activations and labels, for the parts of a plan that need them.
+        pairs : (having, lacking), optional
+            Activations of the same inputs with and without the concept, where a guard needs them.
 
         Raises
         ------
         InputError
-            The plan does not fit the model; nothing was changed.
+            The plan does not fit the model, or lacks data; nothing was changed.
         """
-        edited, step = self.step(model, train=train)
+        edited, step = self.step(model, train=train, pairs=pairs)
         for text in step.warnings:
             warnings.warn(text, stacklevel=2)
         return edited
@@ -218,7 +289,9 @@ class EditPlan:
         self,
         model: Any,
         *,
-        train: tuple[Any, ...] | None = None,
+        train: TrainingData | tuple[Any, ...] | None = None,
+        pairs: Pairs | None = None,
+        held_out: tuple[Any, Any] | None = None,
         renormalise: bool = False,
         refit_on: tuple[Any, ...] | None = None,
         when: str | None = None,
@@ -229,8 +302,12 @@ class EditPlan:
         ----------
         model : PostHocCBM or PostHocCBMRegressor
             Fitted.
-        train : (X, y) or (X, y, sample_weight), optional
+        train : TrainingData, (X, y) or (X, y, sample_weight), optional
             Activations and labels, for the parts of a plan that need them.
+        pairs : (having, lacking), optional
+            Activations of the same inputs with and without the concept, where a guard needs them.
+        held_out : (X, y), optional
+            Rows to measure the prices of guards on.
         renormalise : bool
             Short for ``followed_by(renormalise=True)``.
         refit_on : (X, y) or (X, y, sample_weight), optional
@@ -248,19 +325,31 @@ class EditPlan:
         )
         if train is not None and refit_on is not None:
             raise InputError("train and refit_on were both given: they are the same, give one")
-        data = refit_on if train is None else train
-        if plan.needs_data is None and data is not None:
-            raise InputError(
-                "training data was given, but nothing in the plan needs it: add --refit, "
-                "--orthogonalise or a merge, or leave the data out"
-            )
-        if plan.needs_data is not None and data is None:
-            raise InputError(
-                f"the plan has {plan.needs_data}, which needs training data: give --train DATA, "
-                "or in Python train=(X, y)"
-            )
-        return take_step(
-            model, plan.edits, plan.as_dict(), follow=plan._follow, train=data, when=when
+        data = TrainingData.of(refit_on if train is None else train)
+        concepts = plan._checked(model)
+        plan._check_data(data, pairs)
+        data, notes = plan_weight(model, plan.edits, plan.balanced, data)
+        result, step = take_step(
+            model,
+            plan.edits,
+            plan.as_dict(),
+            follow=plan._follow,
+            train=data,
+            when=when,
+            notes=notes,
+        )
+        if not plan.guards or data is None:
+            return result, step
+        return guarded_step(
+            model,
+            result,
+            step,
+            plan.guards,
+            concepts,
+            data,
+            refit=plan.refit,
+            pairs=pairs,
+            held_out=held_out,
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -293,6 +382,43 @@ class EditPlan:
     def load(cls, path: str | Path) -> EditPlan:
         """Read a plan file; see `from_dict`."""
         return cls.from_dict(read_json(Path(path)), source=str(path))
+
+    def _checked(self, model: Any) -> list[str]:
+        """Check the plan against a model; return the removed concepts that guards are for."""
+        check_guards(self.guards, self.edits, refit=self.refit, balanced=self.balanced is not None)
+        head = check_edits(model, self.edits, self._follow)
+        check_balance(self.balanced, self.edits, self.needs_data, head)
+        return guarded_concepts(self.guards, self.edits, head, model) if self.guards else []
+
+    def _check_data(self, data: TrainingData | None, pairs: Pairs | None) -> None:
+        """Refuse data that is not needed, and the lack of what is."""
+        needs = self.needs
+        if TRAIN not in needs and data is not None:
+            raise InputError(
+                "training data was given, but nothing in the plan needs it: add --refit, "
+                "--orthogonalise, a merge or a guard, or leave the data out"
+            )
+        if TRAIN in needs and data is None:
+            raise InputError(
+                f"the plan has {self.needs_data}, which needs training data: give --train DATA, "
+                "or in Python train=(X, y)"
+            )
+        if GROUPS in needs and data is not None and data.group is None:
+            what = "balances rows by groups" if self.balanced == GROUPS else "recentres by groups"
+            raise InputError(
+                f"the plan {what}, but the training data names no groups: add a column 'group', or "
+                "in Python give TrainingData(X, y, group)"
+            )
+        if PAIRS in needs and pairs is None:
+            raise InputError(
+                "the plan has guard silent with its direction from pairs: give --pairs, or --with "
+                "and --without, or in Python pairs=(having, lacking)"
+            )
+        if PAIRS not in needs and pairs is not None:
+            raise InputError(
+                "pairs were given, but nothing in the plan needs them: guard silent takes its "
+                "direction from them where the plan says so"
+            )
 
     @property
     def _follow(self) -> FollowUps:

@@ -10,8 +10,11 @@ from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from pcbm.editing.chosen import ChosenOn
+from pcbm.editing.balance import BALANCES
+from pcbm.editing.chosen import ChosenOn, LearntOn
+from pcbm.editing.data import ROLES
 from pcbm.editing.edit import KEYS, NUMBER_OF
+from pcbm.editing.guard import Guard
 from pcbm.editing.page import PageRecord
 from pcbm.errors import InputError, near
 
@@ -21,8 +24,12 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 TEXTS = ("author", "reason", "date")
 FOLLOW_UPS = ("orthogonalise", "renormalise", "refit")
-CHOSEN, PAGE = "chosen_on", "page"
-PLAN_KEYS = ("schema_version", *TEXTS, "edits", *FOLLOW_UPS, CHOSEN, PAGE)
+GUARDS, BALANCED, NEEDS = "guards", "balanced", "needs"
+CHOSEN, LEARNT, PAGE = "chosen_on", "learnt_on", "page"
+PLAN_KEYS = (
+    "schema_version", *TEXTS, "edits", *FOLLOW_UPS, GUARDS, BALANCED, NEEDS, CHOSEN, LEARNT,
+    PAGE,
+)  # fmt: skip
 EXAMPLE = '{"op": "zero", "concept": "stripes"}'
 
 
@@ -35,14 +42,17 @@ def plan_schema() -> dict[str, Any]:
 def plan_record(plan: EditPlan) -> dict[str, Any]:
     """Return a plan as a JSON value, its keys always in the same order.
 
-    ``chosen_on`` and ``page`` are there only where they are known.
+    ``chosen_on``, ``learnt_on`` and ``page`` are there only where they are known.
     """
-    known = {CHOSEN: plan.chosen_on, PAGE: plan.page}
+    known = {CHOSEN: plan.chosen_on, LEARNT: plan.learnt_on, PAGE: plan.page}
     return {
         "schema_version": SCHEMA_VERSION,
         **{key: getattr(plan, key) for key in TEXTS},
         "edits": [edit.as_dict() for edit in plan.edits],
         **{key: getattr(plan, key) for key in FOLLOW_UPS},
+        GUARDS: [guard.as_dict() for guard in plan.guards],
+        BALANCED: plan.balanced,
+        NEEDS: list(plan.needs),
         **{key: value.as_dict() for key, value in known.items() if value is not None},
     }
 
@@ -88,8 +98,36 @@ def read_plan(empty: EditPlan, record: Any, source: str) -> EditPlan:
         plan = plan.chosen(ChosenOn.from_dict(record[CHOSEN], source))
     if record.get(PAGE) is not None:
         plan = plan.seen(PageRecord.from_dict(record[PAGE], source))
+    if record.get(LEARNT) is not None:
+        plan = plan.learnt(LearntOn.from_dict(record[LEARNT], source))
     for number, edit in enumerate(edits, start=1):
         plan = _read_edit(plan, edit, f"{source}, edit {number}")
+    return _read_recipe(plan, record, source)
+
+
+def _read_recipe(plan: EditPlan, record: Mapping[str, Any], source: str) -> EditPlan:
+    """Add guards and balanced weights, and compare what the file says it needs."""
+    guards = record.get(GUARDS, [])
+    if not isinstance(guards, list):
+        raise InputError(f"{source} has guards {guards!r}: give a list, or leave it out")
+    for number, item in enumerate(guards, start=1):
+        guard = Guard.from_dict(item, f"{source}, guard {number}")
+        plan = plan.guarded(guard.name, direction=guard.direction)
+    by = record.get(BALANCED)
+    if by is not None and by not in BALANCES:
+        raise InputError(
+            f"{source} has balanced {by!r}: give {BALANCES[0]!r} or {BALANCES[1]!r}, or null"
+        )
+    plan = plan.balance(by)
+    needs = record.get(NEEDS)
+    if needs is None:
+        return plan
+    known = isinstance(needs, list) and all(role in ROLES for role in needs)
+    if not known or set(needs) != set(plan.needs):
+        raise InputError(
+            f"{source} has needs {needs!r}, but what it holds needs {list(plan.needs)}: correct "
+            "it, or leave it out"
+        )
     return plan
 
 

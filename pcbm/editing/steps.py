@@ -10,9 +10,10 @@ import numpy as np
 
 from pcbm.editing.apply import Edited, apply_edits
 from pcbm.editing.clear import clear_removed, removed_columns
+from pcbm.editing.data import TrainingData
 from pcbm.editing.edit import Edit
-from pcbm.editing.follow import RefitSettings, check_labels, refit, renormalise
-from pcbm.editing.head import EditableModel, head_of
+from pcbm.editing.follow import check_labels, refit, refit_settings, renormalise
+from pcbm.editing.head import EditableModel, LinearHead, head_of
 from pcbm.editing.history import Step
 from pcbm.editing.rebuild import check_can_mix, rebuilt
 from pcbm.editing.structure import ScoreMoments, score_moments
@@ -36,23 +37,15 @@ class FollowUps:
     refit: bool = False
 
 
-@dataclass(frozen=True)
-class TrainingRows:
-    """Activations (n, d) and labels to learn from, with weights (n,) or none."""
-
-    X: Any
-    y: np.ndarray
-    weight: np.ndarray | None
-
-
 def take_step(
     model: EditableModel,
     edits: Sequence[Edit],
     plan: Mapping[str, Any],
     *,
     follow: FollowUps = FollowUps(),
-    train: tuple[Any, ...] | None = None,
+    train: TrainingData | None = None,
     when: str | None = None,
+    notes: Sequence[str] = (),
 ) -> tuple[Any, Step]:
     """Return the edited copy of a model and the step that made it.
 
@@ -64,11 +57,12 @@ def take_step(
     plan : dict
         The JSON form of the plan that holds them, for the history.
     follow : FollowUps
-    train : (X, y) or (X, y, sample_weight), optional
-        Activations and labels for merges and follow-ups. Weights of the first fit are not
-        remembered: give them anew.
+    train : TrainingData, optional
+        For merges and follow-ups.
     when : str, optional
         The time to record.
+    notes : sequence of str
+        To record beside those of the edits.
 
     Raises
     ------
@@ -77,7 +71,7 @@ def take_step(
     """
     before = head_of(model)
     check_edits(model, edits, follow)
-    rows = None if train is None else _training_rows(model, before.family, *train)
+    rows = None if train is None else _weighted(model, before.family, train)
     moments = None
     if rows is not None and (follow.orthogonalise or any(edit.op == "merge" for edit in edits)):
         by_class = before.family not in UNLABELLED
@@ -99,15 +93,20 @@ def take_step(
         follow_up="renormalise" if follow.renormalise else "refit" if follow.refit else None,
         refit=record,
         structure=edited.structure,
-        notes=edited.notes,
+        notes=(*edited.notes, *notes),
         warnings=edited.warnings,
         when=when,
     )
     return with_history(result, model, step), step
 
 
-def check_edits(model: EditableModel, edits: Sequence[Edit], follow: FollowUps) -> None:
+def check_edits(model: EditableModel, edits: Sequence[Edit], follow: FollowUps) -> LinearHead:
     """Refuse what does not fit the model, before any data is read.
+
+    Returns
+    -------
+    LinearHead
+        After the edits, as far as it is known without data: its names and its zeros.
 
     Raises
     ------
@@ -123,6 +122,7 @@ def check_edits(model: EditableModel, edits: Sequence[Edit], follow: FollowUps) 
     edited = apply_edits(head, edits, ScoreMoments(apart, apart))
     if follow.orthogonalise:
         removed_columns(edited, edits)
+    return edited.head
 
 
 def with_history(result: Any, before: Any, step: Step) -> Any:
@@ -142,25 +142,18 @@ def history_of(model: Any) -> list[dict[str, Any]]:
     return list(getattr(model, "edits_", None) or [])
 
 
-def _training_rows(model: Any, family: str, X: Any, y: Any, weight: Any = None) -> TrainingRows:
-    y = np.asarray(y)
-    if len(y) != len(X):
-        raise InputError(f"the training data has {len(X)} rows but {len(y)} labels")
+def _weighted(model: Any, family: str, train: TrainingData) -> TrainingData:
+    """Check the labels of training rows, and weigh them as the fit weighed its classes."""
     if family not in UNLABELLED:
-        check_labels(y, model.head_.classes_)
-    given = None if weight is None else np.asarray(weight, dtype=np.float64)
-    return TrainingRows(X, y, class_weighted(getattr(model, "class_weight", None), y, given))
+        check_labels(train.y, model.head_.classes_)
+    weight = class_weighted(getattr(model, "class_weight", None), train.y, train.weight)
+    return replace(train, weight=weight)
 
 
-def _refit(model: Any, edited: Edited, rows: TrainingRows) -> tuple[Edited, dict[str, Any]]:
+def _refit(model: Any, edited: Edited, rows: TrainingData) -> tuple[Edited, dict[str, Any]]:
     """Refit the edited head on the scores of the model that was rebuilt with it."""
-    if model.head_.path_.solver == "sgd":
-        raise InputError(
-            "the head was fitted by solver 'sgd', whose lam is for scores that are not "
-            "standardised: fit with another solver, or edit without refit"
-        )
+    settings = refit_settings(model)
     Z = (model.transform(rows.X) - model.mean_) / model.scale_
-    settings = RefitSettings(model.head_.lam_, model.l1_ratio, model.tol, model.nonnegative)
     return refit(edited, np.asarray(Z, dtype=np.float64), rows.y, settings, rows.weight)
 
 

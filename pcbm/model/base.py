@@ -345,17 +345,19 @@ class ConceptModel(ShownFitted, TransformerMixin):
             self._residual_on(X, y, scores, kind, erased, sample_weight, within)
         )
 
-    def edit(self, plan: Any, train: tuple[Any, ...] | None = None) -> Self:
+    def edit(self, plan: Any, train: Any = None, pairs: tuple[Any, Any] | None = None) -> Self:
         """Return an edited copy.
 
         Parameters
         ----------
         plan : pcbm.EditPlan
-        train : (X, y) or (X, y, sample_weight), optional
+        train : (X, y), (X, y, sample_weight) or pcbm.editing.TrainingData, optional
             Training data, for the parts of a plan that need them.
+        pairs : (having, lacking), optional
+            Activations of the same inputs with and without a concept, where a guard needs them.
         """
         check_is_fitted(self)
-        return plan.apply(self, train)
+        return plan.apply(self, train, pairs)
 
     def save(self, folder: str | Path, *, force: bool = False) -> None:
         """Write this model as a RUN folder; what was not measured is null in its metrics."""

@@ -9,9 +9,9 @@ import pytest
 from pcbm.audit import Judged, edit_controls, edit_curve
 from pcbm.audit.bias import best_shift, shift_to_shares
 from pcbm.audit.judged import predictions, scored
-from pcbm.audit.prune import random_prune
+from pcbm.audit.prune import followed, random_prune
 from pcbm.concepts import ConceptBank
-from pcbm.editing import Edit, EditPlan, LinearHead, head_of
+from pcbm.editing import Edit, EditPlan, LinearHead, TrainingData, head_of
 from pcbm.model import PostHocCBM
 
 CUE = EditPlan().zero("cue")
@@ -185,3 +185,61 @@ def test_what_is_precomputed_predicts_as_the_model_does(wide, sets) -> None:
     predicted = predictions(hybrid, found, start.coef, start.intercept)
     for name, rows in sets.items():
         np.testing.assert_array_equal(predicted[name], hybrid.predict(rows.X))
+
+
+def test_the_curve_has_the_guards_and_agrees_with_the_guarded_model(sets, train) -> None:
+    rows = cued.draw(seed=0)
+    model = PostHocCBM(cued.cue_bank(), concepts_per_class=3, n_lams=6).fit(rows.X, rows.y)
+    plan = CUE.guarded("silent", direction="pairs")
+    pairs = cued.pairs(shadow=0.5)
+    curve = edit_curve(model, plan, sets, train=train, pairs=pairs)
+    (own,) = [point for point in curve["points"] if point["chosen"]]
+    guarded = model.edit(plan, train, pairs)
+    for name, one in sets.items():
+        share = (guarded.predict(one.X) == one.y).mean()
+        assert own["figures"][name]["after"] == pytest.approx(share)
+    assert curve["points"] != edit_curve(model, CUE, sets)["points"]
+
+
+def test_a_pruned_head_is_refitted_or_renormalised_with_the_pruned_part_held(wide) -> None:
+    rows = cued.draw(seed=0)
+    data = TrainingData(rows.X, rows.y, rows.present)
+    head = head_of(wide)
+    pruned = random_prune(head, CUE.edits, np.random.default_rng(3))
+    touched = pruned.coef != head.coef
+    assert touched.sum() == 1
+    normal = followed(wide, CUE.followed_by(renormalise=True), None)(head, pruned)
+    assert np.abs(normal.coef).sum() == pytest.approx(np.abs(head.coef).sum())
+    plan = CUE.followed_by(refit=True).balance("groups")
+    again = followed(wide, plan, data)(head, pruned)
+    np.testing.assert_array_equal(again.coef[touched], pruned.coef[touched])
+    (drawn,) = np.flatnonzero(touched[0])
+    same = EditPlan().zero(head.concept_names[drawn]).followed_by(refit=True).balance("groups")
+    np.testing.assert_allclose(again.coef, wide.edit(same, data).coef_)
+
+
+def test_random_banks_of_a_hybrid_have_its_kind_of_residual_and_its_guards(sets) -> None:
+    rows = cued.draw(seed=0)
+    data = TrainingData(rows.X, rows.y, rows.present)
+    model = cued.fit(cued.cue_bank(), rows, residual="linear")
+    plan = CUE.guarded("residual-in-class")
+    found = edit_controls(model, model.edit(plan, data), plan, sets, train=data, repeats=2)
+    assert found["random_bank"]["repeats"] == 2
+    bare = model.without_residual()
+    found = edit_controls(bare, bare.edit(CUE), CUE, sets, train=data, repeats=2)
+    edited, _ = CUE.step(model)  # apply would warn of the residual
+    hybrid = edit_controls(model, edited, CUE, sets, train=data, repeats=2)
+    values = [each["random_bank"]["figures"]["least"]["values"] for each in (found, hybrid)]
+    assert values[0] != values[1]
+
+
+def test_draws_on_which_a_plan_is_refused_are_counted(sets) -> None:
+    rows = cued.draw(seed=0)
+    rows.X[:, 3] = 1.0  # the score of "noise" is positive on every row
+    rows.X[0, 3] = 1.1
+    model = cued.fit(cued.cue_bank(), rows)
+    model = model.edit(EditPlan().set("noise", 0.1))
+    plan = CUE.followed_by(refit=True).balance("scores")
+    data = TrainingData(rows.X, rows.y)
+    found = edit_controls(model, model.edit(plan, data), plan, sets, train=data, repeats=3)
+    assert any("shuffled names: 1 draws were refused" in note for note in found["notes"])

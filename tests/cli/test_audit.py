@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from cued import cue_bank, draw, pairs
 
+from pcbm.editing import EditPlan
+
 
 @pytest.fixture(scope="module")
 def cued(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -154,7 +156,18 @@ def test_guards_tell_their_price_and_can_be_undone(pcbm: Any, cued: Path, tmp_pa
 @pytest.mark.parametrize(
     ("options", "line"),
     [
-        (["--guard", "silent"], "add --train DATA, the data of the fit"),
+        (["--guard", "silent"], "guard silent needs training data: add --train DATA, the data of"),
+        (
+            ["--guard", "scores", "--train", "train.npz", "--with", "with.npz", "--without", "w"],
+            "--without was given without --guard silent",
+        ),
+        (["--balanced", "groups"], "nothing in the plan learns from rows"),
+        (["--balanced", "class", "--refit", "--train", "train.npz"], "'groups' or 'scores', not"),
+        (
+            ["--refit", "--train", "train.npz", "--guard", "residual-balanced"],
+            "add --balanced groups or --balanced scores",
+        ),
+        (["--plan", "pairs.json", "--train", "train.npz"], "direction from pairs: add --pairs"),
         (["--guard", "loud", "--train", "train.npz"], "'loud' is unknown"),
         (["--with", "with.npz", "--without", "without.npz"], "without --guard silent"),
     ],
@@ -164,6 +177,70 @@ def test_guards_that_cannot_be_are_one_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.chdir(cued)
+    EditPlan().zero("cue").guarded("silent", direction="pairs").save(cued / "pairs.json")
     out = tmp_path / "out"
-    assert line in pcbm("edit", "run", "--zero", "cue", *options, "--out", out).refused()
+    edits = [] if "--plan" in options else ["--zero", "cue"]
+    assert line in pcbm("edit", "run", *edits, *options, "--out", out).refused()
     assert not out.exists()
+
+
+def test_a_saved_plan_replays_to_the_same_model_with_its_guards(
+    pcbm: Any, cued: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(cued)
+    pairs = ("--with", "with.npz", "--without", "without.npz")
+    recipe = ("--orthogonalise", "--balanced", "groups", "--guard", "silent", "--guard", "residual")
+    plan = tmp_path / "plan.json"
+    quick = ("--control-repeats", 0, "--no-curve")
+    one = pcbm("edit", "run", "--zero", "cue", *recipe, "--train", "train.npz", *pairs,
+               "--eval", "test.npz", *quick, "--chosen-on", "reversed.npz",
+               "--save-plan", plan, "--out", tmp_path / "one", "--json")  # fmt: skip
+    assert one.code == 0, one.err
+    record = json.loads(plan.read_text())
+    assert record["needs"] == ["train", "groups", "pairs"]
+    assert record["balanced"] == "groups"
+    assert record["chosen_on"]["data"] == "reversed.npz"
+    assert record["learnt_on"]["pairs"]["n"] == 50
+    assert record == one.document["edits"][0]["plan"]
+    assert any("their groups tell which rows have the cue" in n for n in one.document["notes"])
+    again = ("edit", "run", "--plan", plan, "--train", "train.npz", *pairs)
+    two = pcbm(*again, "--out", tmp_path / "two", "--json")
+    assert two.code == 0, two.err
+    assert two.document["warnings"] == []
+    for name in ("model.safetensors", "bank.safetensors"):
+        assert (tmp_path / "two" / name).read_bytes() == (tmp_path / "one" / name).read_bytes()
+    other = pcbm("edit", "run", "--plan", plan, "--train", "reversed.npz", *pairs,
+                 "--out", tmp_path / "three", "--json")  # fmt: skip
+    assert "first applied with other training data (train.npz)" in other.document["warnings"][0]
+    for lacking, line in (
+        (["--train", "train.npz"], "takes its direction from pairs: add --pairs"),
+        (pairs, "needs training data: add --train"),
+    ):
+        refused = pcbm("edit", "run", "--plan", plan, *lacking, "--out", tmp_path / "no")
+        assert line in refused.refused()
+    bare = dict(np.load("train.npz"))
+    del bare["group"]
+    np.savez(tmp_path / "bare.npz", **bare)
+    refused = pcbm("edit", "run", "--plan", plan, "--train", tmp_path / "bare.npz", *pairs,
+                   "--out", tmp_path / "no")  # fmt: skip
+    assert "names no groups: add a column 'group'" in refused.refused()
+    assert not (tmp_path / "no").exists()
+
+
+def test_controls_and_curve_have_the_guards_of_the_edit(
+    pcbm: Any, cued: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(cued)
+    done = pcbm("edit", "run", "--zero", "cue", "--refit", "--train", "train.npz", "--guard",
+                "silent", "--guard", "residual-in-class", "--eval", "test.npz", "--shifted",
+                "reversed.npz", "--with", "with.npz", "--without", "without.npz",
+                "--control-repeats", 3, "--out", tmp_path / "out", "--json")  # fmt: skip
+    assert done.code == 0, done.err
+    found = done.document["evaluation"]
+    notes = " ".join(found["controls"]["notes"])
+    assert "stand without guard silent (pairs), guard residual-in-class" in notes
+    assert "take the direction of guard silent from the scores of the concept they" in notes
+    assert found["controls"]["random_bank"]["repeats"] == 3
+    assert "the curve is without guard residual-in-class" in found["curve"]["notes"]
+    assert pcbm("report", tmp_path / "out", "--out", tmp_path / "r.html").code == 0
+    assert "stand without guard silent (pairs)" in (tmp_path / "r.html").read_text()

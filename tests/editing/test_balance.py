@@ -7,7 +7,7 @@ import pytest
 
 from pcbm import EditPlan, PostHocCBM
 from pcbm.concepts import ConceptBank
-from pcbm.editing import balanced_weight, told_by_scores
+from pcbm.editing import TrainingData, balanced_weight, told_by_scores
 from pcbm.errors import InputError
 
 
@@ -45,6 +45,8 @@ def test_balanced_rows_have_weight_one() -> None:
 def test_a_class_without_a_group_is_refused() -> None:
     with pytest.raises(InputError, match="the class 'b' has no row of the group 'x'"):
         balanced_weight(list("aab"), list("xyy"))
+    with pytest.raises(InputError, match="every row is of the group 'x'"):
+        balanced_weight(list("aab"), list("xxx"))
     with pytest.raises(InputError, match="one class and one group a row"):
         balanced_weight(list("aab"), list("xy"))
 
@@ -83,3 +85,48 @@ def test_a_balanced_refit_does_not_bring_the_cue_back() -> None:
     balanced = model.edit(plan, train=(X, y, balanced_weight(y, group)))
     assert abs(plain.coef_[0, shadow]) > 0.5
     assert abs(balanced.coef_[0, shadow]) < 0.1
+
+
+def test_a_plan_balances_its_rows_as_by_hand() -> None:
+    X, y, group = tied_cue()
+    model = PostHocCBM(BANK, lam=0.01).fit(X, y)
+    plan = EditPlan().zero("cue").followed_by(refit=True)
+    wanted = model.edit(plan, train=(X, y, balanced_weight(y, group)))
+    renamed = EditPlan().rename("cue", "frame").zero("frame").followed_by(refit=True)
+    for found in (
+        model.edit(plan.balance("groups"), TrainingData(X, y, group)),
+        model.edit(plan.balance("scores"), (X, y)),
+        model.edit(renamed.balance("scores"), (X, y)),  # told by the score it has before
+    ):
+        np.testing.assert_array_equal(found.coef_, wanted.coef_)
+    _, step = plan.step(model, train=(X, y, balanced_weight(y, group)))
+    assert step.notes == (
+        "row weights were given with the training data: the plan does not hold them",
+    )
+
+
+@pytest.mark.parametrize(
+    ("plan", "line"),
+    [
+        (EditPlan().zero("cue"), "nothing in the plan learns from rows"),
+        (EditPlan().scale("cue", 0.5).followed_by(refit=True), "the plan zeroes none"),
+        (EditPlan().merge(["shape", "cue"], "both").zero("both"), "merge in a first edit"),
+        (EditPlan().zero("shadow of the cue").followed_by(refit=True), "one sign on all training"),
+    ],
+)
+def test_a_plan_that_cannot_balance_is_refused(plan: EditPlan, line: str) -> None:
+    X, y, _ = tied_cue()
+    X[:, 2] = abs(X[:, 2])
+    model = PostHocCBM(BANK, lam=0.01).fit(X, y)
+    with pytest.raises(InputError, match=line):
+        plan.balance("scores").step(model, train=(X, y) if plan.needs_data else None)
+
+
+def test_weights_are_not_given_twice() -> None:
+    X, y, group = tied_cue()
+    model = PostHocCBM(BANK, lam=0.01).fit(X, y)
+    plan = EditPlan().zero("cue").followed_by(refit=True).balance("groups")
+    with pytest.raises(InputError, match="row weights were given, and the plan balances rows"):
+        model.edit(plan, TrainingData(X, y, group, np.ones(len(y))))
+    with pytest.raises(InputError, match=r"1000 rows but weights of shape \(3,\)"):
+        model.edit(plan, TrainingData(X, y, group, np.ones(3)))

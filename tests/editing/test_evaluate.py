@@ -99,7 +99,7 @@ def test_parts_of_one_data_set_that_share_no_row_are_apart(
 def test_a_plan_keeps_where_it_was_chosen() -> None:
     plan = EditPlan().zero("stripes").chosen(ChosenOn("abc", "val", 12, "x.npz"))
     assert EditPlan.from_json(plan.to_json()) == plan
-    assert plan_schema()["properties"]["chosen_on"]["oneOf"][1]["required"] == ["content"]
+    assert plan_schema()["$defs"]["rows"]["oneOf"][1]["required"] == ["content"]
     assert "chosen_on" not in EditPlan().zero("stripes").as_dict()
     record = plan.as_dict()
     for wrong in ("abc", {"content": 3}, {"content": "a", "row": 1}, {"content": "a", "rows": "x"}):

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pcbm.editing import EditPlan, plan_schema
+from pcbm.editing import GUARDS, ChosenOn, EditPlan, LearntOn, plan_schema
 from pcbm.errors import InputError
 
 names = st.text(max_size=8)
 numbers = st.floats(allow_nan=False, allow_infinity=False)
+rows = st.builds(ChosenOn, names, st.sampled_from(["all", "train"]), st.integers(1, 9), names)
 classes = st.none() | st.lists(names, min_size=1, max_size=3)
 EDITS = st.one_of(
     st.tuples(st.just("zero"), names, classes, st.sampled_from(["mean", "boundary"])),
@@ -31,6 +32,11 @@ def plans(draw: st.DrawFn) -> EditPlan:
     plan = EditPlan().followed_by(orthogonalise=draw(st.booleans()))
     plan = plan if follow is None else plan.followed_by(**{follow: True})
     plan = plan.signed(*draw(st.tuples(*[st.none() | names] * 3)))
+    for guard in draw(st.sets(st.sampled_from(GUARDS))):
+        where = draw(st.sampled_from(["scores", "pairs"])) if guard == "silent" else None
+        plan = plan.guarded(guard, direction=where)
+    plan = plan.balance(draw(st.sampled_from([None, "groups", "scores"])))
+    plan = plan.learnt(draw(st.none() | st.builds(LearntOn, st.none() | rows, st.none() | rows)))
     for op, *rest in draw(st.lists(EDITS, min_size=1, max_size=4)):
         last = {"at": rest.pop()} if op == "zero" else {}
         plan = getattr(plan, op)(*rest, **last)
@@ -47,7 +53,8 @@ def test_every_plan_comes_back_from_its_file_and_has_one_edit_a_line(plan: EditP
     assert [json.loads(line.rstrip(",")) for line in lines] == plan.as_dict()["edits"]
     assert list(json.loads(text)) == [
         "schema_version", "author", "reason", "date", "edits",
-        "orthogonalise", "renormalise", "refit",
+        "orthogonalise", "renormalise", "refit", "guards", "balanced", "needs",
+        *(["learnt_on"] if plan.learnt_on else []),
     ]  # fmt: skip
 
 
@@ -124,6 +131,17 @@ def one(**edit: object) -> dict:
         (one(op="merge", concepts=["a", "a"], into="b"), "'a' more than once"),
         (one(op="merge", concepts="ab", into="b"), "has concepts 'ab': give a list of names"),
         (one(op="merge", concepts=["a", "b"]), "merge needs 'into': give 'into'"),
+        (record(guards="scores"), "guards 'scores': give a list"),
+        (record(guards=["scores"]), "guard 1 is 'scores': give an object like"),
+        (record(guards=[{"guard": "score"}]), "guard 1: the guard 'score' is unknown: did you"),
+        (record(guards=[{"guard": "scores", "where": "x"}]), "unknown key 'where'"),
+        (record(guards=[{"guard": "scores", "direction": "pairs"}]), "has no direction"),
+        (record(guards=[{"guard": "silent", "direction": "up"}]), "not 'up': choose one of"),
+        (record(balanced="class"), "balanced 'class': give 'groups' or 'scores'"),
+        (record(balanced=True), "balanced True: give 'groups' or 'scores'"),
+        (record(needs=["test"]), "needs ['test'], but what it holds needs []"),
+        (record(learnt_on="train.npz"), "learnt_on 'train.npz': give an object"),
+        (record(learnt_on={"train": {}}), "has learnt_on train {}: give an object with 'content'"),
         (one(op=["zero"], concept="a"), "op ['zero'], expected 'zero', 'scale', 'set'"),
     ],
 )
@@ -136,3 +154,20 @@ def test_faults_are_one_line_and_the_schema_sees_them_too(found: dict, message: 
     if found.get("schema_version") is not True:  # JSON Schema takes true for 1 in some validators
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(found, plan_schema())
+
+
+def test_needs_that_contradict_the_rest_are_refused() -> None:
+    text = EditPlan().zero("a").guarded("silent", direction="pairs").to_json()
+    assert '"needs": ["train", "pairs"]' in text
+    with pytest.raises(
+        InputError, match=r"needs \['train'\], but what it holds needs \['train', 'p"
+    ):
+        EditPlan.from_json(text.replace('["train", "pairs"]', '["train"]'))
+    whole = json.loads(text)
+    del whole["needs"]
+    assert EditPlan.from_dict(whole).needs == ("train", "pairs")
+
+
+def test_two_directions_of_one_guard_are_refused() -> None:
+    with pytest.raises(InputError, match="silent was given with two directions"):
+        EditPlan().guarded("silent").guarded("silent", direction="pairs")

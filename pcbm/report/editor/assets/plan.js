@@ -45,6 +45,9 @@ function planRecord(model, sample, edits, figures, signature) {
     orthogonalise: false,
     renormalise: false,
     refit: false,
+    guards: [],
+    balanced: null,
+    needs: [],
     chosen_on: sample.source,
     page: {
       run: model.run,

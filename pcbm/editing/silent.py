@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import orth, qr
 
-from pcbm.editing import RefitSettings
+from pcbm.editing.follow import RefitSettings
 from pcbm.errors import InputError
 from pcbm.heads import elastic_net_path
 
@@ -62,13 +62,13 @@ def silent_fit(
         The head is nonnegative, or there are no more concepts than directions.
     """
     if settings.nonnegative:
-        raise InputError("--guard silent needs coefficients of both signs, not a nonnegative head")
+        raise InputError("guard silent needs coefficients of both signs, not a nonnegative head")
     columns = np.flatnonzero(allowed)
     basis = orth(directions[columns])
     rank = basis.shape[1]
     if rank >= len(columns):
         raise InputError(
-            f"--guard silent has {len(columns)} concepts left for {rank} directions: zero fewer"
+            f"guard silent has {len(columns)} concepts left for {rank} directions: zero fewer"
         )
     order = qr(basis.T, mode="r", pivoting=True)[1] if rank else np.arange(len(columns))
     heavy, others = np.sort(order[:rank]), np.sort(order[rank:])

@@ -7,19 +7,20 @@ Every function returns a new model and a record; the model that was given stays 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pcbm.audit.silent import silent_fit
-from pcbm.editing import LinearHead, RefitSettings, head_of, refit, score_moments
 from pcbm.editing.apply import Edited
-from pcbm.editing.follow import check_labels
+from pcbm.editing.data import TrainingData
+from pcbm.editing.follow import check_labels, refit, refit_settings
+from pcbm.editing.head import LinearHead, head_of
 from pcbm.editing.history import with_arrays
 from pcbm.editing.rebuild import check_can_mix, rebuilt
-from pcbm.editing.structure import NOTHING_LEFT
+from pcbm.editing.silent import silent_fit
+from pcbm.editing.structure import NOTHING_LEFT, score_moments
 from pcbm.errors import InputError
 from pcbm.heads import class_weighted
 from pcbm.model.logits import UNLABELLED
@@ -39,16 +40,9 @@ NOT_GUARANTEED = {
     "residual": "linear residuals alone are covered, on the training rows, and the concept's "
     "score, which is not all that shows the concept; the head still reads the activations, and a "
     "residual fitted on top of it can use what it erased as a difference to the head",
+    "residual-balanced": "nothing is erased: class and cue are unrelated on the weighted training "
+    "rows as far as groups or scores tell who has the cue, and the residual can still read it",
 }
-
-
-@dataclass(frozen=True)
-class TrainingData:
-    """Activations (n, d), labels and groups (n,) to fit guards on: the rows of the fit."""
-
-    X: Any
-    y: NDArray
-    group: NDArray | None = None
 
 
 def guard_scores(
@@ -178,7 +172,7 @@ def guard_silent(
         moves,
         allowed,
         family=head.family,
-        settings=_settings(model),
+        settings=refit_settings(model),
         sample_weight=weight,
     )
     response = {"before": (head.coef @ moves).tolist(), "after": (coef @ moves).tolist()}
@@ -234,7 +228,12 @@ def guard_recentre(
 
 
 def guard_residual(
-    model: Any, concepts: Sequence[str], data: TrainingData, *, in_class: bool = False
+    model: Any,
+    concepts: Sequence[str],
+    data: TrainingData,
+    *,
+    in_class: bool = False,
+    erased: bool = True,
 ) -> Guarded:
     """Erase removed concepts' scores from what the residual reads, and fit it again.
 
@@ -249,33 +248,40 @@ def guard_residual(
         Erase what goes with the scores within the classes. A concept that is tied to the class
         takes part of the class along when it is erased as a whole, and what is left turns against
         the concept: each input's score is subtracted, times what it goes with.
+    erased : bool
+        False erases nothing: the residual is fitted again under the rows' weights alone.
 
     Returns
     -------
     model, record
-        ``covariance``: the largest one left between what the residual reads and a removed score,
-        both in standard units, on the training rows (``in_class``: within the classes).
+        ``kind`` of the residual, and where something is erased ``covariance``: the largest one
+        left between what the residual reads and a removed score, both in standard units, on the
+        training rows (``in_class``: within the classes).
 
     Raises
     ------
     InputError
         The model has no residual.
     """
-    name = "residual-in-class" if in_class else "residual"
+    name = "residual-in-class" if in_class else "residual" if erased else "residual-balanced"
     if model.residual_ is None:
-        raise InputError(f"--guard {name} was given, but the run has no residual: leave it out")
+        raise InputError(f"guard {name} was given, but the model has no residual: leave it out")
     columns = _removed(model, concepts)
     if in_class:
         _classes(head_of(model), data, name)
     weight = _weight(model, data)
+    erase = list(concepts) if erased else []
     result = model.refit_residual(
-        data.X, data.y, erase=list(concepts), in_class=in_class, sample_weight=weight
+        data.X, data.y, erase=erase, in_class=in_class, sample_weight=weight
     )
+    kind = result.residual_.kind
+    if not erased:
+        return result, _record(name, concepts, kind=kind)
     share = np.full(len(data.y), 1.0) if weight is None else np.asarray(weight)
     scores = result.transform(data.X)[:, columns] / head_of(model).scale[columns]
     read = result.residual_.reading.apply(data.X)
     largest = _covariance(read, scores, share, np.asarray(data.y) if in_class else None)
-    return result, _record(name, concepts, kind=result.residual_.kind, covariance=largest)
+    return result, _record(name, concepts, kind=kind, covariance=largest)
 
 
 def _removed(model: Any, concepts: Sequence[str]) -> list[int]:
@@ -292,16 +298,7 @@ def _removed(model: Any, concepts: Sequence[str]) -> list[int]:
 def _weight(model: Any, data: TrainingData) -> Array | None:
     if head_of(model).family not in UNLABELLED:
         check_labels(np.asarray(data.y), model.head_.classes_)
-    return class_weighted(getattr(model, "class_weight", None), np.asarray(data.y), None)
-
-
-def _settings(model: Any) -> RefitSettings:
-    if model.head_.path_.solver == "sgd":
-        raise InputError(
-            "the head was fitted by solver 'sgd', whose lam is for scores that are not "
-            "standardised: fit with another solver, or leave out what fits it again"
-        )
-    return RefitSettings(model.head_.lam_, model.l1_ratio, model.tol, model.nonnegative)
+    return class_weighted(getattr(model, "class_weight", None), np.asarray(data.y), data.weight)
 
 
 def _refitted(
@@ -310,7 +307,7 @@ def _refitted(
     head = head_of(model)
     Z = (model.transform(data.X) - head.mean) / head.scale
     start = Edited(head, (), np.array(held), np.zeros(head.coef.shape, dtype=int))
-    edited, record = refit(start, Z, np.asarray(data.y), _settings(model), weight)
+    edited, record = refit(start, Z, np.asarray(data.y), refit_settings(model), weight)
     return with_arrays(model, edited.head), record
 
 
@@ -318,13 +315,16 @@ def _cells(head: LinearHead, data: TrainingData, by: str) -> NDArray:
     if by == "classes":
         return _classes(head, data, "recentre-classes")
     if data.group is None:
-        raise InputError("--guard recentre-groups needs groups, but the training data has none")
+        raise InputError(
+            "guard recentre-groups needs groups, but the training data has none: add a column "
+            "'group', or take recentre-classes"
+        )
     return np.asarray(data.group)
 
 
 def _classes(head: LinearHead, data: TrainingData, guard: str) -> NDArray:
     if head.family in UNLABELLED:
-        raise InputError(f"--guard {guard} needs one class a row, not a {head.family} head")
+        raise InputError(f"guard {guard} needs one class a row, not a {head.family} head")
     return np.asarray(data.y)
 
 
@@ -348,5 +348,5 @@ def _record(guard: str, concepts: Sequence[str], **figures: Any) -> dict[str, An
         "guard": guard,
         "concepts": list(concepts),
         **figures,
-        "not_guaranteed": NOT_GUARANTEED[guard.partition("-")[0]],
+        "not_guaranteed": NOT_GUARANTEED.get(guard) or NOT_GUARANTEED[guard.partition("-")[0]],
     }

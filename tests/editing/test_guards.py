@@ -9,20 +9,31 @@ import pytest
 from cued import Rows, cue_bank, draw, fit, pairs, put
 
 from pcbm import EditPlan, PostHocCBM, PostHocCBMRegressor
-from pcbm.audit.guarded import GUARDS, guarded_step
-from pcbm.audit.guards import (
-    TrainingData,
-    guard_recentre,
-    guard_residual,
-    guard_scores,
-    guard_silent,
-)
 from pcbm.concepts import ConceptBank
-from pcbm.editing import head_of, original_model, read_history
+from pcbm.editing import (
+    GUARDS,
+    TrainingData,
+    balanced_weight,
+    head_of,
+    original_model,
+    read_history,
+)
+from pcbm.editing.guards import guard_recentre, guard_residual, guard_scores, guard_silent
 from pcbm.errors import InputError
 from pcbm.model.run import model_state
 
 PLAN = EditPlan().zero("cue")
+
+
+def with_guards(plan: EditPlan, names: list[str], direction: str | None = None) -> EditPlan:
+    for name in names:
+        plan = plan.guarded(name, direction=direction if name == "silent" else None)
+    return plan
+
+
+@pytest.fixture(scope="module")
+def bank() -> ConceptBank:
+    return cue_bank()
 
 
 def mixed(rows: Rows) -> Rows:
@@ -115,9 +126,9 @@ def test_the_head_is_silent_in_the_direction_of_the_cue(case: str, paired: bool)
 def test_pairs_move_no_margin_of_a_silent_head_whatever_else_guards_it(guards: list[str]) -> None:
     model, _, data = edited("two classes")
     having, lacking = pairs(shadow=0.8)
-    zeroed, step = PLAN.step(model)
+    zeroed = model.edit(PLAN)
     before = zeroed.decision_function(having) - zeroed.decision_function(lacking)
-    guarded, _ = guarded_step(model, zeroed, step, guards, data, pairs=(having, lacking))
+    guarded = model.edit(with_guards(PLAN, guards, "pairs"), data, (having, lacking))
     after = guarded.decision_function(having) - guarded.decision_function(lacking)
     assert abs(before.mean()) > 0.1
     assert abs(after.mean()) < 1e-8
@@ -207,48 +218,85 @@ def test_a_cue_that_is_tied_to_the_class_must_be_erased_within_the_classes(
     assert abs(response(within)) < 0.15
 
 
+def test_a_residual_on_balanced_rows_answers_less_to_the_cue(bank: ConceptBank) -> None:
+    rows = draw(2000)
+    having, lacking = pairs()
+    plan = PLAN.followed_by(orthogonalise=True)
+    hybrid = fit(bank, rows, residual="linear")
+    data = TrainingData(rows.X, rows.y, rows.present)
+    again = plan.step(hybrid, train=data)[0].refit_residual(rows.X, rows.y)
+    guarded = hybrid.edit(plan.guarded("residual-balanced").balance("groups"), data)
+
+    def response(model: PostHocCBM) -> float:
+        moved = model.residual_.decision(having) - model.residual_.decision(lacking)
+        return abs(float(moved.mean()))
+
+    assert response(again) > 1
+    assert response(guarded) < 0.2
+    weight = balanced_weight(rows.y, rows.present)
+    wanted, _ = plan.step(hybrid, train=(rows.X, rows.y, weight))
+    wanted = wanted.refit_residual(rows.X, rows.y, sample_weight=weight)
+    np.testing.assert_array_equal(guarded.decision_function(having),
+                                  wanted.decision_function(having))  # fmt: skip
+
+
 @pytest.mark.parametrize(
-    ("guards", "follow"),
+    ("guards", "follow", "by"),
     [
-        (["scores"], {}),
-        (["scores", "residual"], {"refit": True}),
-        (["silent", "scores"], {}),
-        (["recentre-groups", "residual"], {}),
-        (["recentre-classes"], {"orthogonalise": True}),
-        (["silent", "residual-in-class"], {"orthogonalise": True}),
+        (["scores"], {}, None),
+        (["scores", "residual"], {"refit": True}, None),
+        (["silent", "scores"], {}, "scores"),
+        (["recentre-groups", "residual"], {}, None),
+        (["recentre-classes"], {"orthogonalise": True}, "groups"),
+        (["silent", "residual-in-class"], {"orthogonalise": True}, None),
+        (["residual-balanced", "scores"], {"renormalise": True}, "groups"),
     ],
 )
-def test_an_edit_and_its_guards_are_one_step_that_can_be_undone(
-    bank: ConceptBank, guards: list[str], follow: dict[str, bool]
+def test_a_plan_with_guards_is_one_step_that_replays_and_can_be_undone(
+    bank: ConceptBank, guards: list[str], follow: dict[str, bool], by: str | None
 ) -> None:
     rows = CASES["two classes"]
     model = fit(bank, rows, residual="linear")
-    plan = PLAN.followed_by(**follow)
-    train = (rows.X, rows.y) if follow else None
-    zeroed, step = plan.step(model, train=train)
+    start = PLAN.followed_by(**follow).balance(by)
     data = TrainingData(rows.X, rows.y, rows.present.astype(str))
-    held = CASES["two classes"].X[:100], rows.y[:100]
-    guarded, step = guarded_step(model, zeroed, step, guards, data, held_out=held)
+    held = rows.X[:100], rows.y[:100]
+    direction = "pairs" if follow else "scores"
+    plan = with_guards(start, guards, direction)
+    beside = pairs() if "pairs" in plan.needs else None
+    guarded, step = plan.step(model, train=data, pairs=beside, held_out=held)
     made = [record["guard"] for record in step.structure if record["op"] == "guard"]
     assert made == [name for name in GUARDS if name in guards]
     prices = [record["price"] for record in step.structure if record["op"] == "guard"]
-    assert prices[0]["before"] == pytest.approx(zeroed.score(*held))
+    if start.needs_data or by is None:
+        zeroed, _ = start.step(model, train=data if start.needs_data else None)
+        assert prices[0]["before"] == pytest.approx(zeroed.score(*held))
     assert prices[-1]["after"] == pytest.approx(guarded.score(*held))
     assert any("restore what the edit removed" in w for w in step.warnings) == (
         not any(name.startswith("residual") for name in guards)
     )
     steps = read_history(guarded.edits_)
     assert len(steps) == 1
-    again, _ = model_state(original_model(guarded, steps))
-    wanted, _ = model_state(model)
-    assert {k: v.tobytes() for k, v in again.items()} == {k: v.tobytes() for k, v in wanted.items()}
+    assert state(original_model(guarded, steps)) == state(model)
+    replayed = EditPlan.from_json(EditPlan.from_dict(steps[0].plan).to_json())
+    assert replayed == plan
+    assert state(replayed.step(model, train=data, pairs=beside)[0]) == state(guarded)
+
+
+def state(model: PostHocCBM) -> dict[str, bytes]:
+    """Return the bytes of a model's arrays."""
+    tensors, _ = model_state(model)
+    return {name: value.tobytes() for name, value in tensors.items()}
+
+
+def test_the_order_in_which_guards_are_named_does_not_matter() -> None:
+    one = PLAN.guarded("residual").guarded("scores").guarded("residual")
+    assert one == PLAN.guarded("scores").guarded("residual")
+    assert [guard.name for guard in one.guards] == ["scores", "residual"]
 
 
 def test_a_price_without_held_out_rows_is_not_measurable(bank: ConceptBank) -> None:
     rows = CASES["two classes"]
-    model = fit(bank, rows)
-    zeroed, step = PLAN.step(model)
-    _, step = guarded_step(model, zeroed, step, ["scores"], TrainingData(rows.X, rows.y))
+    _, step = PLAN.guarded("scores").step(fit(bank, rows), train=(rows.X, rows.y))
     assert "--eval" in step.structure[-1]["price"]["not_measurable"]
 
 
@@ -258,39 +306,54 @@ def test_a_price_without_held_out_rows_is_not_measurable(bank: ConceptBank) -> N
         (PLAN, ["score"], "'score' is unknown: did you mean 'scores'"),
         (PLAN, ["recentre-classes", "recentre-groups"], "exclude each other"),
         (PLAN, ["residual", "residual-in-class"], "exclude each other"),
-        (PLAN, ["silent", "recentre-classes"], "fitted anew by --guard silent"),
-        (PLAN.followed_by(refit=True), ["recentre-classes"], "fitted anew by --refit"),
-        (EditPlan().zero("cue", at="boundary"), ["recentre-classes"], "--at boundary"),
+        (PLAN, ["silent", "recentre-classes"], "fitted anew by guard silent"),
+        (PLAN.followed_by(refit=True), ["recentre-classes"], "fitted anew by refit"),
+        (EditPlan().zero("cue", at="boundary"), ["recentre-classes"], "at the boundary"),
         (PLAN.set("shape", 1.0), ["silent"], "that of 'shape' with them"),
         (EditPlan().scale("cue", 0.5), ["scores"], "the plan zeroes none"),
-        (PLAN, ["residual"], "the run has no residual"),
-        (PLAN, ["recentre-groups"], "needs groups"),
+        (PLAN, ["residual"], "the model has no residual"),
+        (PLAN, ["residual-balanced"], "add --balanced groups"),
         (PLAN.set("cue", 1.0), ["scores"], "still uses 'cue'"),
     ],
 )
-def test_guards_that_cannot_be_are_refused(
+def test_guards_that_cannot_be_are_refused_before_any_data(
     bank: ConceptBank, plan: EditPlan, guards: list[str], line: str
 ) -> None:
-    rows = CASES["two classes"]
-    model = fit(bank, rows)
-    train = (rows.X, rows.y) if plan.refit else None
-    zeroed, step = plan.step(model, train=train)
     with pytest.raises(InputError, match=line):
-        guarded_step(model, zeroed, step, guards, TrainingData(rows.X, rows.y))
+        with_guards(plan, guards).check(fit(bank, CASES["two classes"]))
+
+
+@pytest.mark.parametrize(
+    ("plan", "line"),
+    [
+        (PLAN.guarded("scores"), "guard scores, which needs training data"),
+        (PLAN.guarded("silent", direction="pairs"), "direction from pairs: give --pairs"),
+        (PLAN.guarded("recentre-groups"), "names no groups"),
+        (PLAN.guarded("scores").balance("groups"), "balances rows by groups, but"),
+    ],
+)
+def test_a_plan_that_lacks_data_is_refused(bank: ConceptBank, plan: EditPlan, line: str) -> None:
+    rows = CASES["two classes"]
+    train = None if "training data" in line else (rows.X, rows.y)
+    with pytest.raises(InputError, match=line):
+        plan.step(fit(bank, rows), train=train)
+
+
+def test_pairs_that_nothing_needs_are_refused(bank: ConceptBank) -> None:
+    rows = CASES["two classes"]
+    with pytest.raises(InputError, match="nothing in the plan needs them"):
+        PLAN.guarded("silent").step(fit(bank, rows), train=(rows.X, rows.y), pairs=pairs())
 
 
 def test_numbers_are_guarded_too(bank: ConceptBank) -> None:
     rows = CASES["two classes"]
     y = rows.X[:, 0] + 2.0 * rows.present
     model = PostHocCBMRegressor(bank, lam=0.01).fit(rows.X, y)
-    zeroed, step = PLAN.step(model)
-    guarded, step = guarded_step(
-        model, zeroed, step, ["scores", "silent"], TrainingData(rows.X, y), held_out=(rows.X, y)
-    )
+    plan = PLAN.guarded("scores").guarded("silent")
+    guarded, step = plan.step(model, train=(rows.X, y), held_out=(rows.X, y))
     assert step.structure[-1]["price"]["figure"] == "r2"
     assert np.abs(step.structure[-1]["response"]["after"]).max() < 1e-8
     assert head_of(guarded).coef[0, 1] == 0
-    with pytest.raises(InputError, match="not a gaussian head"):
-        guarded_step(
-            model, zeroed, PLAN.step(model)[1], ["recentre-classes"], TrainingData(rows.X, y)
-        )
+    for refused in (PLAN.guarded("recentre-classes"), plan.balance("scores")):
+        with pytest.raises(InputError, match="not a gaussian head"):
+            refused.step(model, train=(rows.X, y))
