@@ -18,16 +18,16 @@ from pcbm.model.metrics import row_scores
 from pcbm.projection import fit_projection
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def parts():
-    """64 dimensions, of which 6 carry three classes; the good bank knows which."""
+    """32 dimensions, of which 6 carry three classes; the good bank knows which."""
     X, y = make_classification(
-        900, 64, n_informative=6, n_redundant=0, n_classes=3, n_clusters_per_class=1,
+        600, 32, n_informative=6, n_redundant=0, n_classes=3, n_clusters_per_class=1,
         shuffle=False, random_state=0,
     )  # fmt: skip
-    order = np.random.default_rng(0).permutation(900)
+    order = np.random.default_rng(0).permutation(600)
     X, y = X[order], np.array(["a", "b", "c"])[y[order]]
-    return Sample(X[:600], y[:600]), Sample(X[600:], y[600:])
+    return Sample(X[:400], y[:400]), Sample(X[400:], y[400:])
 
 
 def compare(parts, bank, repeats=20, seed=0):
@@ -47,7 +47,7 @@ def compare(parts, bank, repeats=20, seed=0):
 
 
 def test_concepts_that_carry_the_classes_beat_random_directions(parts):
-    bank = ConceptBank([f"x{j}" for j in range(6)], np.eye(6, 64))
+    bank = ConceptBank([f"x{j}" for j in range(6)], np.eye(6, 32))
     result = compare(parts, bank)
     assert result.beaten and result.interval[0] > 0
     assert result.p_value == pytest.approx(1 / 21)
@@ -55,14 +55,14 @@ def test_concepts_that_carry_the_classes_beat_random_directions(parts):
 
 
 def test_random_concepts_do_not_beat_random_directions(parts):
-    bank = random_bank(ConceptBank(list("abcdef"), np.eye(6, 64)), 64, np.random.default_rng(9))
+    bank = random_bank(ConceptBank(list("abcdef"), np.eye(6, 32)), 32, np.random.default_rng(9))
     result = compare(parts, bank)
     assert not result.beaten
     assert result.p_value > 0.05
 
 
 def test_p_value_counts_the_repeats_that_are_as_good(parts):
-    bank = random_bank(ConceptBank(list("abcdef"), np.eye(6, 64)), 64, np.random.default_rng(9))
+    bank = random_bank(ConceptBank(list("abcdef"), np.eye(6, 32)), 32, np.random.default_rng(9))
     result = compare(parts, bank, repeats=5)
     good = sum(value >= result.named - 1e-12 for value in result.values)
     assert result.p_value == (1 + good) / 6
@@ -70,9 +70,10 @@ def test_p_value_counts_the_repeats_that_are_as_good(parts):
 
 
 def test_the_same_seed_gives_the_same_control(parts):
-    bank = ConceptBank([f"x{j}" for j in range(6)], np.eye(6, 64))
-    assert compare(parts, bank, 3, seed=4) == compare(parts, bank, 3, seed=4)
-    assert compare(parts, bank, 3, seed=4).values != compare(parts, bank, 3, seed=5).values
+    bank = ConceptBank([f"x{j}" for j in range(6)], np.eye(6, 32))
+    first = compare(parts, bank, 2, seed=4)
+    assert compare(parts, bank, 2, seed=4) == first
+    assert compare(parts, bank, 2, seed=5).values != first.values
 
 
 def test_figures_between_two_path_points_are_interpolated_in_nec(parts):
@@ -101,7 +102,7 @@ def test_majority_is_the_share_of_the_most_frequent_training_class():
 
 
 def test_full_probe_finds_what_is_linear_in_the_activations(parts):
-    assert full_probe(*parts, "multiclass")["value"] > 0.75
+    assert full_probe(*parts, "multiclass")["value"] > 0.7
     rng = np.random.default_rng(0)
     X = rng.normal(size=(300, 5))
     y = X @ np.arange(5.0) + 0.1 * rng.normal(size=300)
@@ -131,7 +132,7 @@ def test_regression_is_compared_in_r2():
 @pytest.mark.parametrize("projection", ["cosine", "centred"])
 def test_random_directions_go_the_way_of_the_named_ones(parts, projection):
     train, _ = parts
-    bank = random_bank(None, 64, np.random.default_rng(0))
+    bank = random_bank(None, 32, np.random.default_rng(0))
     fitted = fit_projection(train.X, bank, projection)
     long = fitted.transform(train.X)
     np.testing.assert_allclose(fitted.transform(7 * train.X), long)

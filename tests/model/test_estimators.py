@@ -12,8 +12,14 @@ from pcbm.concepts import ConceptBank
 from pcbm.errors import InputError
 
 
-@parametrize_with_checks([PostHocCBM(), PostHocCBMRegressor()])
+@parametrize_with_checks([PostHocCBM(n_lams=6), PostHocCBMRegressor(n_lams=6)])
 def test_scikit_learn_check(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
+@parametrize_with_checks([PostHocCBM(), PostHocCBMRegressor()])
+def test_scikit_learn_check_of_the_defaults(estimator, check):
     check(estimator)
 
 
@@ -28,7 +34,7 @@ def problem():
 
 def test_decisions_follow_from_the_published_parts(problem):
     X, y, bank = problem
-    model = PostHocCBM(bank, concepts_per_class=3).fit(X, y)
+    model = PostHocCBM(bank, concepts_per_class=3, n_lams=12).fit(X, y)
     norms = np.linalg.norm(bank.vectors, axis=1)
     scores = (X @ bank.vectors.T + bank.intercepts) / norms
     Z = (scores - scores.mean(axis=0)) / scores.std(axis=0)
@@ -42,8 +48,8 @@ def test_decisions_follow_from_the_published_parts(problem):
 
 def test_without_a_bank_the_columns_are_the_concepts(problem):
     X, y, _ = problem
-    model = PostHocCBM(concepts_per_class=4).fit(X, y)
-    head = SparseLinearHead(concepts_per_class=4).fit(X, y)
+    model = PostHocCBM(concepts_per_class=4, n_lams=12).fit(X, y)
+    head = SparseLinearHead(concepts_per_class=4, n_lams=12).fit(X, y)
     np.testing.assert_array_equal(model.coef_, head.coef_)
     assert model.concept_names_[:2] == ["x0", "x1"]
 
@@ -59,7 +65,9 @@ def test_binary_positive_means_the_second_class(problem):
 
 def test_grid_search_and_pipelines_work(problem):
     X, y, bank = problem
-    search = GridSearchCV(PostHocCBM(bank), {"concepts_per_class": [1, 4]}, cv=3).fit(X, y)
+    search = GridSearchCV(PostHocCBM(bank, n_lams=12), {"concepts_per_class": [1, 4]}, cv=3).fit(
+        X, y
+    )
     assert search.best_params_["concepts_per_class"] == 4
     scores = cross_val_score(make_pipeline(StandardScaler(), clone(search.best_estimator_)), X, y)
     assert scores.mean() > 0.4
@@ -77,14 +85,14 @@ def test_multilabel_predicts_indicators(problem):
 @pytest.mark.parametrize("targets", [1, 2])
 def test_regressor_recovers_a_linear_response(targets):
     X, y = make_regression(200, 6, n_targets=targets, noise=1.0, random_state=0)
-    model = PostHocCBMRegressor(lam=1e-3).fit(X, y)
+    model = PostHocCBMRegressor(lam=1e-3, n_lams=5).fit(X, y)
     assert model.predict(X).shape == y.shape
     assert model.score(X, y) > 0.99
 
 
 def test_a_model_given_other_coefficients_is_new_and_the_old_one_stays(problem):
     X, y, bank = problem
-    model = PostHocCBM(bank, concepts_per_class=3).fit(X, y)
+    model = PostHocCBM(bank, concepts_per_class=3, n_lams=12).fit(X, y)
     before = model.decision_function(X)
     other = model.with_head(np.zeros_like(model.coef_), model.intercept_)
     assert other.nec_ == 0
@@ -118,7 +126,7 @@ def test_class_weights_reach_the_residual_too():
     y = (X[:, 0] + rng.normal(size=1000) > 2.2).astype(int)
     bank = ConceptBank(["first"], np.eye(1, 6))
     shares = {
-        kind: PostHocCBM(bank, lam=0.01, class_weight="balanced", residual=kind)
+        kind: PostHocCBM(bank, lam=0.01, n_lams=5, class_weight="balanced", residual=kind)
         .fit(X, y)
         .predict_proba(X)[:, 1]
         .mean()
@@ -134,7 +142,7 @@ def test_weights_count_as_repeated_rows_in_every_projection(problem, projection)
     bank = ConceptBank(bank.names, bank.vectors, text_mean=np.full(12, 0.05))
     weight = np.random.default_rng(0).integers(1, 4, len(X))
     repeated = np.repeat(np.arange(len(X)), weight)
-    settings = {"projection": projection, "lam": 0.02, "tol": 1e-7}
+    settings = {"projection": projection, "lam": 0.02, "n_lams": 3, "tol": 1e-7}
     one = PostHocCBM(bank, **settings).fit(X, y, sample_weight=weight)
     two = PostHocCBM(bank, **settings).fit(X[repeated], y[repeated])
     np.testing.assert_allclose(one.predict_proba(X), two.predict_proba(X), atol=1e-6)
@@ -143,13 +151,13 @@ def test_weights_count_as_repeated_rows_in_every_projection(problem, projection)
 def test_rows_of_weight_zero_do_not_exist_for_the_residual_either(problem):
     X, y, bank = problem
     weight = (y != "cat").astype(float)
-    model = PostHocCBM(bank, lam=0.02, residual="linear").fit(X, y, sample_weight=weight)
+    model = PostHocCBM(bank, lam=0.02, n_lams=5, residual="linear").fit(X, y, sample_weight=weight)
     assert model.classes_.tolist() == ["ant", "bee"]
 
 
 def test_explaining_a_named_class_sums_to_its_margin(problem):
     X, y, bank = problem
-    model = PostHocCBM(bank, lam=0.02).fit(X, y)
+    model = PostHocCBM(bank, lam=0.02, n_lams=5).fit(X, y)
     logits = model.decision_function(X)
     found = model.explain(X, toward="bee")
     np.testing.assert_allclose(found.margin, logits[:, 1] - logits[:, [0, 2]].max(axis=1))
@@ -162,7 +170,7 @@ def test_explaining_a_named_class_sums_to_its_margin(problem):
 def test_every_target_of_a_regression_can_be_explained(problem):
     X, _, _ = problem
     Y = X[:, :2] @ [[1.0, 0.0], [0.0, 2.0]]
-    model = PostHocCBMRegressor(lam=1e-3).fit(X, Y)
+    model = PostHocCBMRegressor(lam=1e-3, n_lams=5).fit(X, Y)
     for target in (0, 1):
         margin = model.explain(X, toward=target).margin
         np.testing.assert_allclose(margin, model.predict(X)[:, target])

@@ -151,18 +151,19 @@ def test_data_tells_what_angles_do_not():
     assert told_by_scores(X[:, :1], X[:, 1:], X[:, 1:], "binomial") > 0.9
 
 
-def _hybrid(kind, classes=3, n=600, **settings):
+def _hybrid(kind, classes=3, n=400, **settings):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(n, 6))
     logits = X @ rng.normal(size=(6, 3)) * 2
     y = np.array(["a", "b", "c"])[(logits + rng.gumbel(size=logits.shape)).argmax(axis=1)]
     y = np.where(y == "c", "b", y) if classes == 2 else y
     bank = ConceptBank(["one", "two"], np.eye(2, 6))
-    return PostHocCBM(bank, lam=0.02, residual=kind, **settings).fit(X, y), X, y
+    return PostHocCBM(bank, lam=0.02, n_lams=5, residual=kind, **settings).fit(X, y), X, y
 
 
-@pytest.mark.parametrize("classes", [2, 3])
-@pytest.mark.parametrize("kind", ["linear", "erase", "mlp"])
+@pytest.mark.parametrize(
+    ("kind", "classes"), [("linear", 2), ("linear", 3), ("erase", 2), ("erase", 3), ("mlp", 3)]
+)
 def test_the_report_says_what_the_model_does(kind, classes):
     """The figures of the report are those of predictions that the model itself makes."""
     model, X, y = _hybrid(kind, classes)
@@ -175,10 +176,10 @@ def test_the_report_says_what_the_model_does(kind, classes):
     alone = model.with_head(np.zeros_like(model.coef_), np.zeros_like(model.intercept_))
     assert figures["residual_only"] == alone.score(X, y)
     assert record["cost_of_no_concepts"] == pytest.approx(model.score(X, y) - bare.score(X, y))
-    assert record["rows"] == {"part": "train", "n": 600}
+    assert record["rows"] == {"part": "train", "n": 400}
     counts = record["where_concepts_err"]
     gained = counts["repaired"] * counts["wrong"] - counts["broken"] * counts["right"]
-    gain = (figures["with_residual"] - figures["concepts_only"]) * 600
+    gain = (figures["with_residual"] - figures["concepts_only"]) * 400
     assert gained == pytest.approx(gain, abs=1e-6)
     assert json.loads(json.dumps(record)) == record
     if kind == "erase":

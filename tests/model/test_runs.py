@@ -1,5 +1,6 @@
 import csv
 import json
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -42,16 +43,21 @@ def halves(acts):
     return acts.take(rows % 3 != 0), acts.take(rows % 3 == 0)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def bank():
     return ConceptBank(["one", "two", "three", "four"], np.eye(4, 8))
 
 
-@pytest.fixture
-def run(bank):
+@pytest.fixture(scope="module")
+def fitted(bank):
     group = np.where(np.arange(300) % 2, "left", "right")
     train, test = halves(activations(group=group))
     return fit_run(train, test, bank, FitSettings(concepts_per_class=3, control_repeats=3))
+
+
+@pytest.fixture
+def run(fitted):
+    return deepcopy(fitted)  # saving writes into it where it lies
 
 
 def test_a_run_measures_everything_the_contract_names(run):
@@ -118,7 +124,7 @@ def test_every_task_survives_the_folder(bank, tmp_path, y_kind):
     if y_kind == "multilabel":
         y = np.where(acts.X[:, 1] > 0, "up", y)
     train, test = halves(activations(y=y))
-    run = fit_run(train, test, bank, FitSettings(residual="linear", control_repeats=2))
+    run = fit_run(train, test, bank, FitSettings(residual="linear", control_repeats=0))
     save_run(run, tmp_path / "run")
     again = pcbm.load(tmp_path / "run")
     np.testing.assert_array_equal(again.predict(test.X), run.model.predict(test.X))
@@ -132,7 +138,7 @@ def test_every_task_survives_the_folder(bank, tmp_path, y_kind):
 def test_binary_runs_name_the_positive_class(bank, tmp_path):
     y = np.where(activations().y == "ant", "no", "yes")
     train, test = halves(activations(y=y))
-    run = fit_run(train, test, bank, FitSettings(control_repeats=2))
+    run = fit_run(train, test, bank, FitSettings(lam=0.02, control_repeats=0))
     save_run(run, tmp_path / "run")
     assert run.config["positive_class"] == "yes"
     assert "argue for yes" in (tmp_path / "run" / "README.md").read_text()
@@ -199,14 +205,14 @@ def test_feature_names_and_class_weights_survive_the_folder(tmp_path):
     assert clone(again).fit(table, y).nec_ == again.nec_
 
 
-@pytest.mark.parametrize("lam", [0.5, 0.01, 1e-6])
-def test_the_path_stays_whole_whatever_lam_is_chosen(bank, lam):
+def test_the_path_stays_whole_whatever_lam_is_chosen(bank):
     acts = activations()
-    model = PostHocCBM(bank, lam=lam).fit(acts.X, acts.y)
-    grid = PostHocCBM(bank).fit(acts.X, acts.y).path_.lams
-    assert model.lam_ == lam
-    assert set(grid) <= set(model.path_.lams)
-    assert lam in model.path_.lams
+    grid = PostHocCBM(bank, n_lams=12).fit(acts.X, acts.y).path_.lams
+    for lam in (0.5, 0.01, 1e-6):
+        model = PostHocCBM(bank, lam=lam, n_lams=12).fit(acts.X, acts.y)
+        assert model.lam_ == lam
+        assert set(grid) <= set(model.path_.lams)
+        assert lam in model.path_.lams
 
 
 def test_without_concept_evidence_the_run_says_so_in_words(bank):
@@ -226,8 +232,7 @@ def test_on_large_data_the_control_uses_a_stated_part_of_the_rows(bank):
     assert random["train_rows"] == 120
 
 
-@pytest.mark.parametrize("rule", ["truncate", "refit"])
-@pytest.mark.parametrize("rows", [120, 20_000])
+@pytest.mark.parametrize(("rule", "rows"), [("truncate", 120), ("refit", 20_000)])
 def test_random_banks_meet_a_path_point_not_a_head_made_off_the_path(bank, rule, rows):
     train, test = halves(activations())
     settings = {"concepts_per_class": 2, "control_repeats": 2, "control_rows": rows}

@@ -12,7 +12,7 @@ LINEAR = ("linear", "orthogonal", "erase")
 
 
 def hybrid(bank, X, y, kind, **settings):
-    return PostHocCBM(bank, lam=0.02, residual=kind, **settings).fit(X, y)
+    return PostHocCBM(bank, lam=0.02, n_lams=5, residual=kind, **settings).fit(X, y)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -117,7 +117,7 @@ def test_numbers_are_fitted_alike_in_every_unit(mixed, bank, kind, unit):
     rng = np.random.default_rng(0)
     y = np.tanh(X[:, 0]) + X[:, 5] + 0.1 * rng.normal(size=300)
     one, scaled = (
-        PostHocCBMRegressor(bank, lam=0.01 * u, l1_ratio=1.0, residual=kind).fit(X, y * u)
+        PostHocCBMRegressor(bank, lam=0.01 * u, n_lams=5, l1_ratio=1.0, residual=kind).fit(X, y * u)
         for u in (1.0, unit)
     )
     assert one.score(X, y) > one.without_residual().score(X, y) + 0.05
@@ -129,7 +129,7 @@ def test_numbers_are_fitted_alike_in_every_unit(mixed, bank, kind, unit):
 def test_several_targets_have_a_row_each(mixed, bank):
     X, _ = mixed
     Y = np.column_stack([X[:, 5], 1000 * X[:, 6]])
-    model = PostHocCBMRegressor(bank, lam=0.01, residual="mlp").fit(X, Y)
+    model = PostHocCBMRegressor(bank, lam=0.01, n_lams=5, residual="mlp").fit(X, Y)
     left = Y - model.without_residual().predict(X)
     after = Y - model.predict(X)
     assert (after.var(axis=0) < 0.5 * left.var(axis=0)).all()
@@ -141,6 +141,7 @@ def test_an_orthogonal_residual_does_not_see_the_bank(mixed, bank):
         model = PostHocCBM(
             ConceptBank(bank.names, bank.vectors),
             lam=0.02,
+            n_lams=5,
             residual="orthogonal",
             projection=projection,
         ).fit(X, y)
@@ -164,7 +165,7 @@ def test_an_orthogonal_residual_tells_what_it_does_not_promise(mixed, bank):
 def test_an_erased_residual_is_uncorrelated_with_every_score(mixed, bank):
     X, y = mixed
     weight = np.random.default_rng(0).uniform(0.2, 3.0, 300)
-    model = PostHocCBM(bank, lam=0.02, residual="erase").fit(X, y, sample_weight=weight)
+    model = PostHocCBM(bank, lam=0.02, n_lams=5, residual="erase").fit(X, y, sample_weight=weight)
     scores, added = model.transform(X), model.residual_.decision(X)
     shares = weight / weight.sum()
     scores, added = scores - shares @ scores, added - shares @ added
