@@ -62,6 +62,7 @@ def test_a_solver_minimises_our_objective(name, problem) -> None:
     assert -1e-9 < found < FARTHEST.get(name, 1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("problem", ["tiny", "tiny-binomial", "tiny-grouped"])
 def test_r_minimises_our_objective(problem, tmp_path) -> None:
     programs = Programs()

@@ -15,7 +15,7 @@ from pcbm.heads.inputs import check_problem
 
 pytestmark = pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")
 
-N, K = 4000, 8
+N, K = 2000, 8
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
 
 

@@ -5,10 +5,12 @@ import pytest
 from elastic_net import Objective
 
 import pcbm.heads.curvature as curvature
+import pcbm.heads.inputs as inputs
+import pcbm.heads.screen as screens
 from pcbm.heads import elastic_net_path
 from pcbm.heads.curvature import Curvature
 from pcbm.heads.inputs import check_problem
-from pcbm.heads.screen import SINGLE_FROM, Screen
+from pcbm.heads.screen import Screen
 
 pytestmark = pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")
 
@@ -30,24 +32,31 @@ def assert_optimal(Z, y, path, tol):
         assert path.kkt[i] == pytest.approx(violation, rel=1e-4, abs=1e-9)
 
 
+@pytest.fixture
+def taken_for_large(monkeypatch):
+    """Let a quarter of a million products count as many, and a few thousand rows as large."""
+    monkeypatch.setattr(screens, "SINGLE_FROM", 1 << 18)
+    monkeypatch.setattr(inputs, "COPY_UP_TO", 1 << 15)
+
+
 @pytest.mark.parametrize("family", ["multinomial", "grouped"])
 @pytest.mark.parametrize("tol", [1e-2, 1e-6])
-def test_single_precision_steps_reach_the_tolerance_in_double(family, tol):
-    Z, y = scores(9000, 80, 8)
-    assert Z.size * 8 > SINGLE_FROM
+def test_single_precision_steps_reach_the_tolerance_in_double(family, tol, taken_for_large):
+    Z, y = scores(1500, 40, 5)
+    assert Z.size * 5 > screens.SINGLE_FROM
     path = elastic_net_path(Z, y, family=family, n_lams=5, lam_min_ratio=0.02, tol=tol)
     assert_optimal(Z, y, path, tol)
 
 
-def test_single_precision_is_left_when_it_does_not_suffice():
-    Z, y = scores(14_000, 80, 8)
+def test_single_precision_is_left_when_it_does_not_suffice(taken_for_large):
+    Z, y = scores(1500, 40, 5)
     problem, _ = check_problem(Z, y, "multinomial", None, None, None)
     assert problem.features.source is Z  # read where it lies, without a copy
     screen = Screen(problem, grouped=False)
     assert screen.single
     null = problem.start()
     top = np.abs(null.slopes).max()
-    penalty = curvature.Penalty.elastic_net(top / 20, 0.99, np.ones(80), problem.free)
+    penalty = curvature.Penalty.elastic_net(top / 20, 0.99, np.ones(40), problem.free)
     outcome = screen.solve(null, penalty, 1e-9 * top, 500)
     assert outcome.converged
     assert not screen.single
@@ -111,7 +120,8 @@ def test_a_strength_far_below_the_others_is_reached_on_perfectly_separable_data(
 
 def test_same_problem_gives_the_same_bytes():
     Z, y = scores(9000, 80, 8)
-    first, second = (elastic_net_path(Z, y, n_lams=6, tol=1e-2) for _ in range(2))
+    assert Z.size * 8 > screens.SINGLE_FROM
+    first, second = (elastic_net_path(Z, y, n_lams=3, tol=1e-2) for _ in range(2))
     assert first.coefs.tobytes() == second.coefs.tobytes()
     assert first.intercepts.tobytes() == second.intercepts.tobytes()
 

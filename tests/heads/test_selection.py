@@ -57,17 +57,17 @@ def test_estimators_take_the_point_they_are_asked_for(family):
     Z, y = problem(family)
     cls = SparseLinearRegressor if family == "gaussian" else SparseLinearHead
     extra = {"grouped": True} if family == "grouped" else {}
-    head = cls(concepts_per_class=2, n_lams=20, **extra).fit(Z, y)
+    head = cls(concepts_per_class=2, n_lams=10, **extra).fit(Z, y)
     index = select_by_nec(head.path_, 2)
     assert head.nec_ == head.path_.nec[index] <= 2
     assert head.lam_ == head.path_.lams[index]
     np.testing.assert_array_equal(head.coef_, head.path_.coefs[index])
     np.testing.assert_array_equal(head.intercept_, head.path_.intercepts[index])
-    given = cls(lam=0.0371, n_lams=10, **extra).fit(Z, y)
+    given = cls(lam=0.0371, n_lams=6, **extra).fit(Z, y)
     assert given.lam_ == 0.0371
-    assert len(given.path_) == 11
+    assert len(given.path_) == 7
     scores = (Z - Z.mean(axis=0)) / Z.std(axis=0)
-    chosen = cls(n_lams=20, **extra).fit(Z, y)
+    chosen = cls(n_lams=10, **extra).fit(Z, y)
     assert chosen.lam_ == chosen.path_.lams[select_by_bic(chosen.path_, scores, y)]
 
 
@@ -75,7 +75,7 @@ def test_estimators_take_the_point_they_are_asked_for(family):
 def test_bic_is_its_formula(family):
     Z, y = problem(family)
     weight = np.random.default_rng(1).integers(0, 4, N)
-    path = elastic_net_path(Z, y, family=family, n_lams=12, sample_weight=weight)
+    path = elastic_net_path(Z, y, family=family, n_lams=7, sample_weight=weight)
     total, expected = weight.sum(), []
     for coef, intercept in zip(path.coefs, path.intercepts, strict=True):
         freedom = (np.abs(coef) > 1e-5).sum() + len(intercept)
@@ -96,11 +96,11 @@ def test_bic_is_equal_for_weights_and_repeated_rows(family):
     Z, y = problem(family)
     weight = np.random.default_rng(2).integers(0, 4, N)
     rows = np.repeat(np.arange(N), weight)
-    path = elastic_net_path(Z, y, family=family, n_lams=12)
+    path = elastic_net_path(Z, y, family=family, n_lams=7)
     np.testing.assert_allclose(bic(path, Z, y, weight), bic(path, Z[rows], y[rows]), rtol=1e-10)
     cls = SparseLinearRegressor if family == "gaussian" else SparseLinearHead
-    one = cls(n_lams=12).fit(Z, y, sample_weight=weight)
-    other = cls(n_lams=12).fit(Z[rows], y[rows])
+    one = cls(n_lams=7).fit(Z, y, sample_weight=weight)
+    other = cls(n_lams=7).fit(Z[rows], y[rows])
     assert one.lam_ == pytest.approx(other.lam_, rel=1e-9)
     np.testing.assert_allclose(one.coef_, other.coef_, atol=1e-3)
 
@@ -108,7 +108,7 @@ def test_bic_is_equal_for_weights_and_repeated_rows(family):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_ebic_adds_the_number_of_models_of_a_size(family):
     Z, y = problem(family)
-    path = elastic_net_path(Z, y, family=family, n_lams=12)
+    path = elastic_net_path(Z, y, family=family, n_lams=7)
     plain = bic(path, Z, y)
     for gamma in (0.0, 0.5, 1.0):
         found = ebic(path, Z, y, gamma=gamma)
@@ -186,7 +186,7 @@ def row_scores(family, measure, eta, y, classes):
 )
 def test_one_standard_error_rule_recomputed(family, measure):
     Z, y = problem(family)
-    settings = {"family": family, "n_lams": 15, "tol": 1e-3}
+    settings = {"family": family, "n_lams": 8, "tol": 1e-3}
     lam, record = validated_lam(Z, y, seed=3, validation=0.3, measure=measure, **settings)
     labelled = y.ndim == 1
     held = held_out_rows(y if labelled else N, 0.3, 3)
@@ -196,14 +196,14 @@ def test_one_standard_error_rule_recomputed(family, measure):
     scores = np.array(
         [
             row_scores(family, measure, path.decision(Z[held], i), y[held], path.classes)
-            for i in range(15)
+            for i in range(8)
         ]
     )
     mean, error = scores.mean(axis=1), scores.std(axis=1, ddof=1) / np.sqrt(len(held))
     np.testing.assert_allclose(record.score, mean, atol=1e-12)
     np.testing.assert_allclose(record.standard_error, error, rtol=1e-9, atol=1e-15)
     best = int(mean.argmax())
-    enough = [i for i in range(15) if mean[i] >= mean[best] - error[best]]
+    enough = [i for i in range(8) if mean[i] >= mean[best] - error[best]]
     index = min(enough, key=lambda i: (path.nec[i], -path.lams[i]))
     assert (record.best_index, record.index) == (best, index)
     assert lam == record.lam == pytest.approx(path.lams[index], rel=1e-12)

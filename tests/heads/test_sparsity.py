@@ -100,7 +100,7 @@ def test_truncation_of_equal_coefficients_keeps_the_first():
 def test_refit_is_optimal_on_its_support(family):
     Z, y = problem(family)
     weight = np.random.default_rng(5).uniform(0.5, 2, N)
-    path = elastic_net_path(Z, y, family=family, sample_weight=weight, n_lams=15)
+    path = elastic_net_path(Z, y, family=family, sample_weight=weight, n_lams=8)
     point = at_point(path, select_by_nec(path, 3))
     found = refitted(point, Z, y, family=family, sample_weight=weight)
     np.testing.assert_array_equal(found.coef != 0, point.coef != 0)
@@ -142,10 +142,10 @@ WAYS = [
 def test_nonnegative_heads_stay_so_by_every_way_of_choosing(family, settings):
     Z, y = problem(family)
     cls = SparseLinearRegressor if family == "gaussian" else SparseLinearHead
-    head = cls(nonnegative=True, n_lams=15, **settings).fit(Z, y)
+    head = cls(nonnegative=True, n_lams=8, **settings).fit(Z, y)
     assert (head.coef_ >= 0).all()
     assert (head.coef_ > 0).any()
-    assert (cls(n_lams=15, **settings).fit(Z, y).coef_ < 0).any()
+    assert (cls(n_lams=8, **settings).fit(Z, y).coef_ < 0).any()
     if "lam" in settings:
         scores = (Z - Z.mean(axis=0)) / Z.std(axis=0)
         found = (head.coef_, head.intercept_, head.lam_)
@@ -166,8 +166,8 @@ def test_estimators_meet_an_nec_by_their_rule(family, rule):
     Z, y = problem(family)
     cls = SparseLinearRegressor if family == "gaussian" else SparseLinearHead
     extra = {"grouped": True} if family == "grouped" else {}
-    plain = cls(concepts_per_class=3, n_lams=15, **extra).fit(Z, y)
-    head = cls(concepts_per_class=3, n_lams=15, nec_rule=rule, **extra).fit(Z, y)
+    plain = cls(concepts_per_class=3, n_lams=8, **extra).fit(Z, y)
+    head = cls(concepts_per_class=3, n_lams=8, nec_rule=rule, **extra).fit(Z, y)
     assert head.selection_["how"] == rule
     assert head.nec_ == nec(head.coef_)
     if rule == "refit":

@@ -14,7 +14,7 @@ from pcbm.heads.inputs import check_problem
 
 pytestmark = pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")
 
-N, K, C = 6000, 9, 3
+N, K, C = 4000, 9, 3
 GRID = {"n_lams": 6, "lam_min_ratio": 0.02}
 
 
@@ -118,9 +118,9 @@ def test_the_size_of_chunks_does_not_matter(monkeypatch, few_sampled):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_passes_are_the_readings_of_the_store_and_few(family, few_sampled, monkeypatch):
     monkeypatch.setattr(streaming, "SAMPLE", 4000)
-    Z, y = problem(family, 4, n=20_000)
+    Z, y = problem(family, 4, n=12_000)
     store = Store(Z)
-    path = elastic_net_path(store, y, family=family, tol=2e-2, n_lams=20, lam_min_ratio=0.01)
+    path = elastic_net_path(store, y, family=family, tol=2e-2, n_lams=12, lam_min_ratio=0.02)
     assert path.kkt.max() <= 2e-2
     assert path.passes.sum() == pytest.approx(store.read / len(Z), abs=1e-3)  # one row more
     assert path.passes.mean() <= 3
@@ -152,8 +152,7 @@ def test_values_that_are_not_finite_are_refused_chunk_by_chunk():
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("order", ["C", "F"])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("order", "dtype"), [("C", np.float32), ("F", np.float64)])
 def test_large_data_are_read_where_they_lie(family, order, dtype, monkeypatch):
     monkeypatch.setattr(inputs, "COPY_UP_TO", 0)
     Z, y = problem(family, 8)
