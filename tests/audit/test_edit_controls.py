@@ -41,7 +41,7 @@ def wide() -> PostHocCBM:
     vectors[2:, :2] = 0
     bank = ConceptBank(["shape", "cue", *(f"odd {i}" for i in range(26))], vectors)
     rows = cued.draw(seed=0)
-    return PostHocCBM(bank, lam=1e-4, l1_ratio=0.01).fit(rows.X, rows.y)
+    return PostHocCBM(bank, lam=1e-4, n_lams=5, l1_ratio=0.01).fit(rows.X, rows.y)
 
 
 def test_no_control_does_what_removing_the_cue_does(wide, sets, train) -> None:
@@ -63,7 +63,7 @@ def test_p_values_of_edits_that_mean_nothing_are_spread_evenly() -> None:
     X = rng.normal(size=(400, 40))
     weights = rng.normal(size=40)
     y = np.where(X @ weights + rng.normal(size=400) > 0, "b", "a")
-    model = PostHocCBM(lam=1e-3).fit(X, y)
+    model = PostHocCBM(lam=1e-3, n_lams=5).fit(X, y)
     rows = {"shifted": Judged(X[:, ::1] + 0.3 * rng.normal(size=X.shape), y)}
     values = []
     for j in range(40):

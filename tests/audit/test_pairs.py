@@ -16,7 +16,7 @@ from pcbm.errors import InputError
 def three_classes(bank: ConceptBank, residual: str = "none") -> PostHocCBM:
     rows = draw(seed=3)
     y = np.where(rows.X[:, 3] > 1, "emu", rows.y)
-    return PostHocCBM(bank, lam=0.01, residual=residual).fit(rows.X, y)
+    return PostHocCBM(bank, lam=0.01, n_lams=5, residual=residual).fit(rows.X, y)
 
 
 @pytest.mark.parametrize("residual", ["none", "linear"])

@@ -73,7 +73,7 @@ def test_over_correction_is_named(bank: ConceptBank) -> None:
 def test_many_classes_accuse_no_model_by_being_many() -> None:
     rng = np.random.default_rng(0)
     y = np.resize([f"class {j}" for j in range(10)], 200)
-    model = PostHocCBM(lam=0.1).fit(rng.normal(size=(200, 6)), y)
+    model = PostHocCBM(lam=0.1, n_lams=5).fit(rng.normal(size=(200, 6)), y)
     model = model.with_head(rng.normal(size=(10, 6)) * (np.arange(6) > 0), np.zeros(10))
     accused, some_interval = 0, 0
     for seed in range(60):
@@ -147,7 +147,7 @@ def test_three_classes_and_numbers_are_audited_as_far_as_they_can(bank: ConceptB
 
     from pcbm import PostHocCBMRegressor
 
-    number = PostHocCBMRegressor(bank, lam=0.01).fit(rows.X, rows.X[:, 0] + rows.present)
+    number = PostHocCBMRegressor(bank, lam=0.01, n_lams=5).fit(rows.X, rows.X[:, 0] + rows.present)
     found = audit_model(number, "cue", evidence(y=np.zeros(500)))
     assert found["paired"]["now"]["flips"] is None
     assert found["paired"]["now"]["toward"]["prediction"]["total"]["mean"] > 0.3

@@ -71,7 +71,7 @@ def test_figures_are_those_of_rows_the_search_did_not_see() -> None:
         rng = np.random.default_rng(seed)
         X = rng.normal(size=(300, 30))
         y = np.where(X @ rng.normal(size=30) > 0, "b", "a")
-        model = PostHocCBM(lam=1e-3).fit(X, y)
+        model = PostHocCBM(lam=1e-3, n_lams=5).fit(X, y)
         noise, labels = rng.normal(size=(80, 30)), rng.permutation(np.repeat(["a", "b"], 40))
         found = suggest_edits(model, noise, labels, seed=seed, repeats=2)
         row, base = rows_of(found)["greedy"], rows_of(found)["no_edit"]["here"]["accuracy"]
@@ -93,7 +93,7 @@ def test_the_searched_score_is_not_handed_on(found: Suggestions) -> None:
 def test_a_suggestion_that_does_not_help_is_named() -> None:
     rng = np.random.default_rng(3)
     X = rng.normal(size=(300, 30))
-    model = PostHocCBM(lam=1e-3).fit(X, np.where(X @ rng.normal(size=30) > 0, "b", "a"))
+    model = PostHocCBM(lam=1e-3, n_lams=5).fit(X, np.where(X @ rng.normal(size=30) > 0, "b", "a"))
     labels = rng.permutation(np.repeat(["a", "b"], 40))
     found = suggest_edits(model, rng.normal(size=(80, 30)), labels, repeats=2)
     assert any("not shown to help" in text for text in found.warnings)
@@ -123,7 +123,7 @@ def test_what_a_search_predicts_is_what_the_plan_does(shifted: cued.Rows) -> Non
     y = rng.integers(0, 3, 300)
     X = rng.normal(size=(300, 6))
     X[np.arange(300), y] += 2
-    model = PostHocCBM(lam=0.003).fit(X, np.array(["a", "b", "c"])[y])
+    model = PostHocCBM(lam=0.003, n_lams=5).fit(X, np.array(["a", "b", "c"])[y])
     problem = problem_of(model, X, np.array(["a", "b", "c"])[y], None, None, "shifted", 2, 5, 0)
     effects = problem.effects(problem.here.Z)
     assert any(c.edit.classes for c in problem.known)
@@ -138,7 +138,7 @@ def test_best_subset_finds_a_pair_that_greedy_cannot() -> None:
     logits = np.column_stack([np.zeros(4), [1.0, 1.0, -3.0, -3.0]])
     up = np.array([[-2.0, -2.0, 4.0, 4.0], [3.0, 3.0, 0.0, 0.0], [0.0, 0.0, 3.5, -1.0]])
     effects = [np.column_stack([np.zeros(4), row]) for row in up]
-    head = head_of(PostHocCBM(lam=0.001).fit(*_three()))
+    head = head_of(PostHocCBM(lam=0.001, n_lams=5).fit(*_three()))
     known = [c for c in candidates(head) if c.factor == 0][:3]
     assert set(best_subset(logits, effects, known, aim, 2)) == {0, 1}
     assert greedy(logits, effects, known, aim, 2) == (2,)
@@ -164,7 +164,7 @@ def test_refusals(model: PostHocCBM, shifted: cued.Rows) -> None:
     bare = model.with_head(np.zeros_like(model.coef_), model.intercept_)
     with pytest.raises(InputError, match="uses no concept"):
         suggest_edits(bare, X, y)
-    regressor = PostHocCBMRegressor(lam=0.1).fit(X, X[:, 0])
+    regressor = PostHocCBMRegressor(lam=0.1, n_lams=5).fit(X, X[:, 0])
     with pytest.raises(InputError, match="one class a row"):
         suggest_edits(regressor, X, X[:, 0])
 

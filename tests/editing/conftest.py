@@ -65,16 +65,16 @@ def bank() -> ConceptBank:
 
 @pytest.fixture(scope="session")
 def softmax_model(bank: ConceptBank) -> PostHocCBM:
-    return PostHocCBM(bank, lam=0.01).fit(*draw(["bird", "car", "zebra"]))
+    return PostHocCBM(bank, lam=0.01, n_lams=5).fit(*draw(["bird", "car", "zebra"]))
 
 
 @pytest.fixture(scope="session")
 def binary_model(bank: ConceptBank) -> PostHocCBM:
-    return PostHocCBM(bank, lam=0.01).fit(*draw(["cat", "dog"]))
+    return PostHocCBM(bank, lam=0.01, n_lams=5).fit(*draw(["cat", "dog"]))
 
 
 @pytest.fixture(scope="session")
 def regressor(bank: ConceptBank) -> PostHocCBMRegressor:
     X, _ = draw(["a", "b"])
     y = 3.0 * X[:, 0] - X[:, 2] + np.random.default_rng(2).normal(size=len(X))
-    return PostHocCBMRegressor(bank, lam=0.01).fit(X, y)
+    return PostHocCBMRegressor(bank, lam=0.01, n_lams=5).fit(X, y)

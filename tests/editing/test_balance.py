@@ -53,14 +53,14 @@ def test_a_class_without_a_group_is_refused() -> None:
 
 def test_groups_are_told_by_the_sign_of_one_score() -> None:
     X, y, group = tied_cue()
-    model = PostHocCBM(BANK, lam=0.01).fit(X, y)
+    model = PostHocCBM(BANK, lam=0.01, n_lams=5).fit(X, y)
     assert (told_by_scores(model, X, ["cue"]) == group).all()
 
 
 def test_of_several_concepts_the_largest_standardised_score_tells() -> None:
     X, y, _ = tied_cue()
     X = X * [1.0, 100.0, 1.0]  # units must not matter
-    model = PostHocCBM(BANK, lam=0.01).fit(X, y)
+    model = PostHocCBM(BANK, lam=0.01, n_lams=5).fit(X, y)
     found = told_by_scores(model, X, ["shape", "cue"])
     Z = (X - X.mean(axis=0)) / X.std(axis=0)
     assert (found == np.where(Z[:, 0] >= Z[:, 1], "shape", "cue")).all()
@@ -68,7 +68,7 @@ def test_of_several_concepts_the_largest_standardised_score_tells() -> None:
 
 def test_unknown_concepts_are_refused() -> None:
     X, y, _ = tied_cue()
-    model = PostHocCBM(BANK, lam=0.01).fit(X, y)
+    model = PostHocCBM(BANK, lam=0.01, n_lams=5).fit(X, y)
     with pytest.raises(InputError, match="the model has no concept 'cu'"):
         told_by_scores(model, X, ["cu"])
     with pytest.raises(InputError, match="no concept was named"):
@@ -78,7 +78,7 @@ def test_unknown_concepts_are_refused() -> None:
 def test_a_balanced_refit_does_not_bring_the_cue_back() -> None:
     """A plain refit leans on what else shows the cue; under the weights it is no help."""
     X, y, group = tied_cue()
-    model = PostHocCBM(BANK, lam=0.01).fit(X, y)
+    model = PostHocCBM(BANK, lam=0.01, n_lams=5).fit(X, y)
     plan = EditPlan().zero("cue").followed_by(refit=True)
     shadow = model.concept_names_.index("shadow of the cue")
     plain = model.edit(plan, train=(X, y))

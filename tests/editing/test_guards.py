@@ -348,7 +348,7 @@ def test_pairs_that_nothing_needs_are_refused(bank: ConceptBank) -> None:
 def test_numbers_are_guarded_too(bank: ConceptBank) -> None:
     rows = CASES["two classes"]
     y = rows.X[:, 0] + 2.0 * rows.present
-    model = PostHocCBMRegressor(bank, lam=0.01).fit(rows.X, y)
+    model = PostHocCBMRegressor(bank, lam=0.01, n_lams=5).fit(rows.X, y)
     plan = PLAN.guarded("scores").guarded("silent")
     guarded, step = plan.step(model, train=(rows.X, y), held_out=(rows.X, y))
     assert step.structure[-1]["price"]["figure"] == "r2"

@@ -118,7 +118,7 @@ def test_refit_is_optimal_with_the_edited_coefficients_held(
 
 def test_refit_of_a_nonnegative_head_stays_nonnegative(planted: Draw) -> None:
     X, y = planted(["bird", "car", "zebra"])
-    model = PostHocCBM(lam=0.01, nonnegative=True).fit(X, y)
+    model = PostHocCBM(lam=0.01, n_lams=5, nonnegative=True).fit(X, y)
     edited, _ = EditPlan().set(model.concept_names_[0], -0.5).step(model, refit_on=(X, y))
     assert (edited.coef_[:, 0] == -0.5).all()
     assert (edited.coef_[:, 1:] >= 0).all()
@@ -137,7 +137,7 @@ def test_refit_of_nothing_but_zeros_repairs_better_than_zeroing_alone(
 def test_refit_refuses_a_head_whose_lam_is_for_other_units(planted: Draw) -> None:
     X, y = planted(["bird", "car", "zebra"])
     with pytest.warns(ConvergenceWarning):
-        model = PostHocCBM(lam=1e-3, solver="sgd").fit(X, y)
+        model = PostHocCBM(lam=1e-3, n_lams=5, solver="sgd").fit(X, y)
     with pytest.raises(InputError, match="fitted by solver 'sgd'"):
         EditPlan().zero("x0").step(model, refit_on=(X, y))
 
@@ -158,7 +158,9 @@ def test_renormalise_and_refit_exclude_each_other(softmax_model: PostHocCBM, pla
 
 
 def test_a_residual_that_can_restore_the_cue_is_warned_about(planted: Draw) -> None:
-    model = PostHocCBM(lam=0.05, residual="linear").fit(*planted(["bird", "car", "zebra"]))
+    model = PostHocCBM(lam=0.05, n_lams=5, residual="linear").fit(
+        *planted(["bird", "car", "zebra"])
+    )
     _, step = EditPlan().zero("x0").step(model)
     assert any("residual model was fitted before this edit" in text for text in step.warnings)
 
@@ -283,7 +285,7 @@ def test_an_edited_run_keeps_what_the_fit_measured_apart(
 def test_labels_of_a_multilabel_model_are_edited_one_by_one(planted: Draw) -> None:
     X, y = planted(["bird", "car", "zebra"])
     Y = np.stack([y == "bird", X[:, 3] > 2], axis=1).astype(int)
-    model = PostHocCBM(lam=0.01).fit(X, Y)
+    model = PostHocCBM(lam=0.01, n_lams=5).fit(X, Y)
     plan = EditPlan().zero("x0", classes=[model.classes_[0]])
     edited, step = plan.step(model, refit_on=(X, Y))
     assert edited.coef_[0, 0] == 0
@@ -294,7 +296,7 @@ def test_labels_of_a_multilabel_model_are_edited_one_by_one(planted: Draw) -> No
 
 def test_a_grouped_head_is_refitted_with_its_own_penalty(planted: Draw) -> None:
     X, y = planted(["bird", "car", "zebra"])
-    model = PostHocCBM(lam=0.03, grouped=True).fit(X, y)
+    model = PostHocCBM(lam=0.03, n_lams=5, grouped=True).fit(X, y)
     edited, step = EditPlan().zero("x0").step(model, refit_on=(X, y))
     assert (edited.coef_[:, 0] == 0).all()
     used = (edited.coef_ != 0).any(axis=0)

@@ -55,12 +55,12 @@ def model_of(kind: str, bank: ConceptBank, planted: Draw) -> tuple[Any, tuple[An
     X, y = planted(["cat", "dog"] if kind == "binary" else ZOO)
     if kind == "regression":
         y = X[:, 0] - X[:, 1]
-        return PostHocCBMRegressor(bank, lam=0.01).fit(X, y), (X, y)
+        return PostHocCBMRegressor(bank, lam=0.01, n_lams=5).fit(X, y), (X, y)
     if kind == "multilabel":
         y = np.stack([y == "bird", X[:, 3] > 2], axis=1).astype(int)
     settings = {"projection": "cosine"} if kind == "cosine" else {}
     residual = "linear" if kind == "hybrid" else "none"
-    return PostHocCBM(bank, lam=0.01, residual=residual, **settings).fit(X, y), (X, y)
+    return PostHocCBM(bank, lam=0.01, n_lams=5, residual=residual, **settings).fit(X, y), (X, y)
 
 
 def fitted(kind: str, bank: ConceptBank, planted: Draw) -> tuple[Run, tuple[Any, Any]]:

@@ -42,7 +42,7 @@ def correlated() -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def model(correlated: tuple[np.ndarray, np.ndarray], bank: ConceptBank) -> PostHocCBM:
-    return PostHocCBM(bank, lam=0.01).fit(*correlated)
+    return PostHocCBM(bank, lam=0.01, n_lams=5).fit(*correlated)
 
 
 class TestClamp:
@@ -108,7 +108,7 @@ class TestClamp:
     def test_in_a_grouped_head_a_refit_cannot_keep_it(
         self, correlated: tuple[np.ndarray, np.ndarray]
     ) -> None:
-        grouped = PostHocCBM(lam=0.03, grouped=True).fit(*correlated)
+        grouped = PostHocCBM(lam=0.03, n_lams=5, grouped=True).fit(*correlated)
         plan = EditPlan().clamp("x0", "-").followed_by(refit=True)
         with pytest.raises(InputError, match="a grouped head cannot be refitted under a clamp"):
             plan.step(grouped, train=correlated)
@@ -137,7 +137,7 @@ class TestRename:
         }
         made = ConceptBank.from_examples(sides)
         assert any("'stripes'" in note for note in made.notes)
-        fitted = PostHocCBM(made, lam=0.02).fit(*planted(ZOO))
+        fitted = PostHocCBM(made, lam=0.02, n_lams=5).fit(*planted(ZOO))
         bank = fitted.edit(EditPlan().rename("stripes", "bands")).bank
         assert bank.stats["bands"] == made.stats["stripes"]
         assert "stripes" not in bank.stats
@@ -169,7 +169,7 @@ class TestMerge:
         X, y = correlated
         vectors = np.eye(3, 6)[[0, 0, 1, 2]] * np.array([[1.0], [3.0], [1.0], [1.0]])
         twins = ConceptBank(["a", "b", "c", "d"], vectors, [0.5, 1.5, 0, 0])
-        fitted = PostHocCBM(twins, lam=0.01).fit(X, y)
+        fitted = PostHocCBM(twins, lam=0.01, n_lams=5).fit(X, y)
         fitted = fitted.edit(EditPlan().set("a", 0.7, ["car"]).set("b", -0.2, ["car"]))
         edited, step = EditPlan().merge(["a", "b"], into="ab").step(fitted, train=(X, y))
         before, after = fitted.decision_function(X), edited.decision_function(X)
@@ -230,7 +230,7 @@ class TestMerge:
 
     def test_opposites_are_refused(self, correlated: tuple[np.ndarray, np.ndarray]) -> None:
         opposed = ConceptBank(["hot", "cold"], [[1.0] * 6, [-1.0] * 6])
-        fitted = PostHocCBM(opposed, lam=0.01).fit(*correlated)
+        fitted = PostHocCBM(opposed, lam=0.01, n_lams=5).fit(*correlated)
         with pytest.raises(InputError, match="'hot', 'cold' cancel each other"):
             EditPlan().merge(["hot", "cold"], "warmth").step(fitted, train=correlated)
 
@@ -247,7 +247,7 @@ class TestMerge:
     def test_scores_that_all_concepts_share_are_not_merged(
         self, bank: ConceptBank, correlated: tuple[np.ndarray, np.ndarray]
     ) -> None:
-        shared = PostHocCBM(bank, projection="least_squares", lam=0.01).fit(*correlated)
+        shared = PostHocCBM(bank, projection="least_squares", lam=0.01, n_lams=5).fit(*correlated)
         with pytest.raises(InputError, match="'least_squares' divides them among all concepts"):
             EditPlan().merge(["metal", "grass"], "m").step(shared, train=correlated)
 
@@ -258,7 +258,7 @@ class TestMerge:
         vectors = np.random.default_rng(3).normal(size=(4, 6)) + 1.0
         unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
         words = ConceptBank(list("abcd"), unit, text_mean=unit.mean(axis=0))
-        fitted = PostHocCBM(words, projection="centred", lam=0.01).fit(X, y)
+        fitted = PostHocCBM(words, projection="centred", lam=0.01, n_lams=5).fit(X, y)
         edited, _ = EditPlan().merge(["a", "c"], "ac").step(fitted, train=(X, y))
         again = fit_projection(X, edited.bank, "centred").transform(X)
         np.testing.assert_allclose(again, edited.transform(X), atol=1e-12)
@@ -339,7 +339,7 @@ class TestOrthogonalise:
         X, y = correlated
         vectors = np.eye(3, 6)[[0, 0, 1, 2]]
         vectors[1] *= 2
-        fitted = PostHocCBM(ConceptBank(list("abcd"), vectors), lam=0.01).fit(X, y)
+        fitted = PostHocCBM(ConceptBank(list("abcd"), vectors), lam=0.01, n_lams=5).fit(X, y)
         edited, step = self.plan("a").step(fitted, train=(X, y))
         assert (edited.coef_[:, :2] == 0).all()
         assert "'b' says within the classes nothing but 'a'" in step.warnings[0]
@@ -351,7 +351,7 @@ class TestOrthogonalise:
         X, y = correlated[0].copy(), correlated[1]
         X[:, 5] = 0.1
         constant = ConceptBank(["same", "a", "b"], np.eye(6)[[5, 0, 1]])
-        fitted = PostHocCBM(constant, lam=0.01).fit(X, y)
+        fitted = PostHocCBM(constant, lam=0.01, n_lams=5).fit(X, y)
         edited, _ = self.plan(removed).step(fitted, train=(X, y))
         assert edited.scale_[0] == fitted.scale_[0] == 1.0
         assert edited.transform(X)[:, 0].tobytes() == fitted.transform(X)[:, 0].tobytes()
@@ -379,7 +379,7 @@ class TestOrthogonalise:
         self, correlated: tuple[np.ndarray, np.ndarray]
     ) -> None:
         X, y = correlated
-        fitted = PostHocCBM(lam=0.01).fit(X, y)
+        fitted = PostHocCBM(lam=0.01, n_lams=5).fit(X, y)
         edited, _ = self.plan("x1").step(fitted, train=(X, y))
         assert edited.bank is None
         covariance = within(edited.transform(X), y)

@@ -23,12 +23,12 @@ def draw(n_classes: int, seed: int = 0, n: int = 200) -> tuple[np.ndarray, np.nd
 
 @pytest.fixture(scope="module", params=["none", "linear"])
 def softmax_model(request: pytest.FixtureRequest) -> PostHocCBM:
-    return PostHocCBM(lam=0.03, residual=request.param).fit(*draw(4))
+    return PostHocCBM(lam=0.03, n_lams=5, residual=request.param).fit(*draw(4))
 
 
 @pytest.fixture(scope="module", params=["none", "linear"])
 def binary_model(request: pytest.FixtureRequest) -> PostHocCBM:
-    return PostHocCBM(lam=0.03, residual=request.param).fit(*draw(2))
+    return PostHocCBM(lam=0.03, n_lams=5, residual=request.param).fit(*draw(2))
 
 
 def total(record: dict) -> float:
@@ -105,7 +105,7 @@ def test_probabilities_are_those_of_the_model_by_name(softmax_model: PostHocCBM)
 def test_multilabel_lists_all_labels_and_explains_the_likeliest() -> None:
     X, y = draw(4)
     Y = np.stack([y == "ant", X[:, 5] > 1.5], axis=1).astype(int)
-    model = PostHocCBM(lam=0.01).fit(X, Y)
+    model = PostHocCBM(lam=0.01, n_lams=5).fit(X, Y)
     logits = model.decision_function(X)
     for i, record in enumerate(explain_samples(model, X)):
         assert record["label"] == [str(model.classes_[j]) for j in np.flatnonzero(logits[i] > 0)]
@@ -116,7 +116,7 @@ def test_multilabel_lists_all_labels_and_explains_the_likeliest() -> None:
 
 def test_regression_parts_add_up_to_the_prediction() -> None:
     X, _ = draw(2)
-    model = PostHocCBMRegressor(lam=0.01).fit(X, 2 * X[:, 0] - X[:, 3] + 7)
+    model = PostHocCBMRegressor(lam=0.01, n_lams=5).fit(X, 2 * X[:, 0] - X[:, 3] + 7)
     for record, value in zip(explain_samples(model, X), model.predict(X), strict=True):
         assert record["label"] == value
         assert record["proba"] is None

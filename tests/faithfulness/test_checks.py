@@ -18,11 +18,11 @@ X, LABELS = problems.problem(n=240)
 NUMBERS = 2 * X[:, 0] - X[:, 4]
 COLUMNS = np.column_stack([LABELS == "ant", X[:, 5] > 0.5]).astype(int)
 TASKS: dict[str, tuple[Any, np.ndarray]] = {
-    "softmax": (PostHocCBM(lam=0.05), LABELS),
-    "grouped": (PostHocCBM(lam=0.05, grouped=True), LABELS),
-    "hybrid": (PostHocCBM(lam=0.05, residual="linear"), LABELS),
-    "multilabel": (PostHocCBM(lam=0.05), COLUMNS),
-    "regression": (PostHocCBMRegressor(lam=0.2), NUMBERS),
+    "softmax": (PostHocCBM(lam=0.05, n_lams=5), LABELS),
+    "grouped": (PostHocCBM(lam=0.05, n_lams=5, grouped=True), LABELS),
+    "hybrid": (PostHocCBM(lam=0.05, n_lams=5, residual="linear"), LABELS),
+    "multilabel": (PostHocCBM(lam=0.05, n_lams=5), COLUMNS),
+    "regression": (PostHocCBMRegressor(lam=0.2, n_lams=5), NUMBERS),
 }
 
 
@@ -45,7 +45,7 @@ def test_every_task_is_checked_and_the_run_s_own_figure_is_the_model_s(task: str
 
 
 def test_reasons_stand_where_figures_cannot() -> None:
-    model = PostHocCBM(lam=10.0).fit(X, LABELS)
+    model = PostHocCBM(lam=10.0, n_lams=5).fit(X, LABELS)
     found = run_checks(model, Sample(X, LABELS), only=["share", "stability", "leakage"])
     assert found["checks"] == {"share": None, "stability": None, "leakage": None}
     assert found["not_measurable"]["share"] == "the head uses no concept"

@@ -105,7 +105,7 @@ def test_a_given_class_is_reached_and_not_merely_any_other(softmax: PostHocCBM) 
 def test_a_label_of_many_is_turned_over() -> None:
     X, y = problems.problem(classes=3)
     Y = np.column_stack([y == "ant", y == "bee", X[:, 5] > 0.5]).astype(int)
-    model = PostHocCBM(lam=0.02).fit(X, Y)
+    model = PostHocCBM(lam=0.02, n_lams=5).fit(X, Y)
     for x, item in zip(X[:20], counterfactuals(model, X[:20], within=wide(model)), strict=True):
         changes = item.flips[0].changes
         moved = intervene(model, x[None], {c.concept: c.score[1] for c in changes})
@@ -122,6 +122,6 @@ def test_records_are_plain_json_and_faults_are_told(softmax: PostHocCBM) -> None
     assert record["alternatives"][0]["l1"] >= record["l1"]
     with pytest.raises(InputError, match="no class 'dgo': did you mean 'dog'"):
         counterfactuals(softmax, X, within=wide(softmax), target="dgo")
-    regressor = PostHocCBMRegressor(lam=0.1).fit(X, (y == "ant").astype(float))
+    regressor = PostHocCBMRegressor(lam=0.1, n_lams=5).fit(X, (y == "ant").astype(float))
     with pytest.raises(InputError, match="a regression has no prediction to flip"):
         counterfactuals(regressor, X, within=wide(regressor))

@@ -119,7 +119,7 @@ def test_regression_is_compared_in_r2():
     y = X[:, 0] - X[:, 1] + 0.3 * rng.normal(size=400)
     train, test = Sample(X[:300], y[:300]), Sample(X[300:], y[300:])
     bank = ConceptBank(["first", "second"], np.eye(2, 20))
-    model = PostHocCBMRegressor(bank, lam=0.01).fit(train.X, train.y)
+    model = PostHocCBMRegressor(bank, lam=0.01, n_lams=5).fit(train.X, train.y)
     named = row_scores(test.y, model.predict(test.X), "regression")
     result = random_banks(
         train, test, bank, named_scores=named, nec=model.nec_, task="regression",

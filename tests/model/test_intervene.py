@@ -30,11 +30,11 @@ def models() -> dict[str, PostHocCBM | PostHocCBMRegressor]:
     both = rows(2)
     labels = np.stack([y == "bird", X[:, 1] > 1], axis=1).astype(int)
     return {
-        "softmax": PostHocCBM(BANK, lam=0.01).fit(X, y),
-        "binary": PostHocCBM(BANK, lam=0.01).fit(*both),
-        "hybrid": PostHocCBM(BANK, lam=0.05, residual="linear").fit(*both),
-        "multilabel": PostHocCBM(BANK, lam=0.01).fit(X, labels),
-        "regression": PostHocCBMRegressor(BANK, lam=0.01).fit(X, X[:, 0] - 2 * X[:, 1]),
+        "softmax": PostHocCBM(BANK, lam=0.01, n_lams=5).fit(X, y),
+        "binary": PostHocCBM(BANK, lam=0.01, n_lams=5).fit(*both),
+        "hybrid": PostHocCBM(BANK, lam=0.05, n_lams=5, residual="linear").fit(*both),
+        "multilabel": PostHocCBM(BANK, lam=0.01, n_lams=5).fit(X, labels),
+        "regression": PostHocCBMRegressor(BANK, lam=0.01, n_lams=5).fit(X, X[:, 0] - 2 * X[:, 1]),
     }
 
 

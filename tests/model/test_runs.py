@@ -154,7 +154,9 @@ def test_a_model_fitted_in_python_saves_as_a_complete_run(bank, tmp_path):
     assert metrics["accuracy"] == {"train": None, "test": None}
     assert metrics["nec"] == model.nec_
     np.testing.assert_array_equal(pcbm.load(tmp_path / "run").coef_, model.coef_)
-    PostHocCBMRegressor(bank, lam=0.1).fit(acts.X, acts.X[:, 0]).save(tmp_path / "numbers")
+    PostHocCBMRegressor(bank, lam=0.1, n_lams=5).fit(acts.X, acts.X[:, 0]).save(
+        tmp_path / "numbers"
+    )
     assert pcbm.load(tmp_path / "numbers").predict(acts.X).shape == (300,)
 
 
@@ -197,7 +199,7 @@ def test_feature_names_and_class_weights_survive_the_folder(tmp_path):
     table = pd.DataFrame(acts.X, columns=[f"f{j}" for j in range(8)])
     y = np.searchsorted(["ant", "bee", "cat"], acts.y)
     weights = {0: 1.0, 1: 5.0, 2: 1.0}
-    PostHocCBM(lam=0.05, class_weight=weights).fit(table, y).save(tmp_path / "run")
+    PostHocCBM(lam=0.05, n_lams=5, class_weight=weights).fit(table, y).save(tmp_path / "run")
     again = pcbm.load(tmp_path / "run")
     with pytest.raises(ValueError, match="feature names should match"):
         again.predict(table[table.columns[::-1]])

@@ -227,7 +227,7 @@ def test_the_same_run_gives_the_same_bytes(edited_zoo: Run, tmp_path: Path) -> N
 def test_a_model_from_python_says_what_was_not_measured() -> None:
     rng = np.random.default_rng(0)
     X = rng.normal(size=(60, 4))
-    model = PostHocCBM(lam=0.05).fit(X, np.where(X[:, 1] > 0, "yes", "no"))
+    model = PostHocCBM(lam=0.05, n_lams=5).fit(X, np.where(X[:, 1] > 0, "yes", "no"))
     page = Page(render_report(Run.of_model(model))).text
     assert "this model was saved without an evaluation" in page
     assert "Not tested against random directions" in page
@@ -238,7 +238,7 @@ def test_a_model_from_python_says_what_was_not_measured() -> None:
 def test_a_regression_has_its_own_words() -> None:
     rng = np.random.default_rng(0)
     X = rng.normal(size=(60, 4))
-    model = PostHocCBMRegressor(lam=0.05).fit(X, X[:, 1] + 3)
+    model = PostHocCBMRegressor(lam=0.05, n_lams=5).fit(X, X[:, 1] + 3)
     page = Page(render_report(Run.of_model(model))).text
     assert "The model predicts a number from 4 named concepts" in page
     assert "logit" not in page

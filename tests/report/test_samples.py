@@ -27,7 +27,7 @@ def rows() -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def model(rows: tuple[np.ndarray, np.ndarray]) -> PostHocCBM:
-    return PostHocCBM(lam=0.02).fit(*rows)
+    return PostHocCBM(lam=0.02, n_lams=5).fit(*rows)
 
 
 def texts(n: int) -> Dataset:
@@ -75,7 +75,7 @@ def test_long_texts_are_cut(model: PostHocCBM, rows: tuple) -> None:
 def test_a_regression_shows_rows_without_right_or_wrong(rows: tuple) -> None:
     X, _ = rows
     y = 2 * X[:, 0] + 1
-    model = PostHocCBMRegressor(lam=0.01).fit(X, y)
+    model = PostHocCBMRegressor(lam=0.01, n_lams=5).fit(X, y)
     samples = choose_samples(model, X, texts(150), y)
     assert {s.kind for s in samples} == {"typical"}
 

@@ -12,7 +12,7 @@ def model():
     X = np.random.default_rng(0).normal(size=(300, 3))
     y = np.array(["ant", "bee", "cat"])[X.argmax(axis=1)]
     bank = ConceptBank(["one", "two</iframe>", "three"], np.eye(3))
-    return PostHocCBM(bank, lam=0.05).fit(X, y)
+    return PostHocCBM(bank, lam=0.05, n_lams=5).fit(X, y)
 
 
 def test_data_holds_every_coefficient_that_is_not_zero(model):

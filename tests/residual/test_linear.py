@@ -50,8 +50,8 @@ def test_squared_loss_on_an_offset_is_ridge_on_the_remainder(problem):
 def test_the_residual_leaves_the_head_as_it_is_and_adds_to_it(problem):
     X, y = problem
     bank = ConceptBank(["first"], np.eye(1, 6))
-    plain = PostHocCBM(bank, lam=0.01).fit(X, y)
-    hybrid = PostHocCBM(bank, lam=0.01, residual="linear").fit(X, y)
+    plain = PostHocCBM(bank, lam=0.01, n_lams=5).fit(X, y)
+    hybrid = PostHocCBM(bank, lam=0.01, n_lams=5, residual="linear").fit(X, y)
     np.testing.assert_array_equal(hybrid.coef_, plain.coef_)
     np.testing.assert_allclose(
         hybrid.decision_function(X),
@@ -65,7 +65,7 @@ def test_a_binary_hybrid_keeps_its_concept_path(problem):
     X, _ = problem
     y = np.where(X[:, 0] + 0.5 * X[:, 1] > 0, "yes", "no")
     bank = ConceptBank(["first", "third"], np.eye(3, 6)[[0, 2]])
-    model = PostHocCBM(bank, lam=0.01, residual="linear").fit(X, y)
+    model = PostHocCBM(bank, lam=0.01, n_lams=5, residual="linear").fit(X, y)
     moved = X.copy()
     moved[:, 0] += 1.0
     concept = model.without_residual()
@@ -79,14 +79,18 @@ def test_a_binary_hybrid_keeps_its_concept_path(problem):
 def test_a_regression_hybrid_fits_what_concepts_leave(problem):
     X, _ = problem
     y = X[:, 0] + 2 * X[:, 4]
-    model = PostHocCBMRegressor(ConceptBank(["first"], np.eye(1, 6)), lam=1e-3, residual="linear")
+    model = PostHocCBMRegressor(
+        ConceptBank(["first"], np.eye(1, 6)), lam=1e-3, n_lams=5, residual="linear"
+    )
     assert model.fit(X, y).score(X, y) > 0.99
     assert model.without_residual().score(X, y) < 0.5
 
 
 def test_a_stored_residual_decides_the_same(problem):
     X, y = problem
-    model = PostHocCBM(ConceptBank(["first"], np.eye(1, 6)), lam=0.01, residual="linear").fit(X, y)
+    model = PostHocCBM(
+        ConceptBank(["first"], np.eye(1, 6)), lam=0.01, n_lams=5, residual="linear"
+    ).fit(X, y)
     again = load_residual(*model.residual_.state())
     np.testing.assert_array_equal(again.decision(X), model.residual_.decision(X))
 

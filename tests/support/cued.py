@@ -61,4 +61,4 @@ def cue_bank() -> ConceptBank:
 
 def fit(bank: ConceptBank, rows: Rows, **settings: object) -> PostHocCBM:
     """Return a model of the rows, with every concept in it that helps."""
-    return PostHocCBM(bank, lam=0.01, **settings).fit(rows.X, rows.y)  # type: ignore[arg-type]
+    return PostHocCBM(bank, lam=0.01, n_lams=5, **settings).fit(rows.X, rows.y)  # type: ignore[arg-type]
