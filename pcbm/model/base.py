@@ -17,11 +17,12 @@ from pcbm.heads import nec
 from pcbm.heads.shown import ShownFitted
 from pcbm.model.contributions import Contributions, contributions
 from pcbm.model.logits import UNLABELLED
+from pcbm.model.shared import Shared
 from pcbm.projection import PROJECTIONS, Projection, fit_projection
 from pcbm.residual import RESIDUALS, Residual, fit_residual
 
 
-class ConceptModel(ShownFitted, TransformerMixin):
+class ConceptModel(Shared, ShownFitted, TransformerMixin):
     """Projection, head and residual of a fitted model, and what can be read from them.
 
     Not an estimator: `PostHocCBM` and `PostHocCBMRegressor` add ``__init__`` and ``fit``.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+JOINERS = "\u200c\u200d"  # part of the spelling of Persian, of Indic scripts and of emoji
 ACTIVE = frozenset("\\`*_{}[]<>#|&~$")
 
 
@@ -43,7 +44,8 @@ def _fence(text: str, least: int) -> str:
 
 def one_line(text: object) -> str:
     """Return text without line breaks, controls and characters that change its direction."""
-    return " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
+    kept = (c if c.isprintable() or c in JOINERS else " " for c in str(text))
+    return " ".join("".join(kept).split())
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
