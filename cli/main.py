@@ -6,6 +6,7 @@ import functools
 import os
 import sys
 from collections.abc import Callable, Sequence
+from types import ModuleType
 from typing import Annotated, Any
 
 import typer
@@ -29,6 +30,7 @@ from pcbm.cli import (
     predict,
     report,
     suggest,
+    transfer,
 )
 from pcbm.cli.options import command
 from pcbm.cli.output import Result, on_terminal
@@ -99,6 +101,10 @@ BANK_COMMANDS: dict[str, Callable[..., Result]] = {
     "merge": bank.merge,
     "filter": bank.filter_,
 }
+GROUPS: dict[str, tuple[ModuleType, dict[str, Callable[..., Result]]]] = {
+    "bank": (bank, BANK_COMMANDS),
+    "transfer": (transfer, transfer.COMMANDS),
+}
 
 
 def build(*, rich: bool) -> typer.Typer:
@@ -111,12 +117,14 @@ def build(*, rich: bool) -> typer.Typer:
         "context_settings": {"help_option_names": ["-h", "--help"]},
     }
     app = typer.Typer(callback=_root, **settings)
-    banks = typer.Typer(callback=_help_when_alone, help=_sentence(bank.__doc__), **settings)
-    for name, function in BANK_COMMANDS.items():
-        banks.command(name)(command(function))
     for name, function in COMMANDS.items():
         app.command(name)(command(function))
-    app.add_typer(banks, name="bank")
+    for name, (module, functions) in GROUPS.items():
+        text = _sentence(module.__doc__)
+        group = typer.Typer(callback=_help_when_alone, help=text, **settings)
+        for inner, function in functions.items():
+            group.command(inner)(command(function))
+        app.add_typer(group, name=name)
     return app
 
 

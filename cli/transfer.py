@@ -1,0 +1,10 @@
+"""``pcbm transfer``: what fine-tuning changed between networks, and what they share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pcbm.cli.output import Result
+
+# One file a command: cli/transfer_NAME.py.
+COMMANDS: dict[str, Callable[..., Result]] = {}

@@ -1,0 +1,1 @@
+"""Comparing representations, and what transfer changed: beside the flow from data to report."""
