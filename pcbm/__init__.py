@@ -35,7 +35,6 @@ _WHERE = {
     "show": "pcbm.report",
 }
 _PARTS = (
-    "analysis",
     "activations",
     "backbones",
     "concepts",

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Mapping
 from typing import Any
 
-from markupsafe import Markup
-
 from pcbm.report.figures import count, effective, percent, points, significant
-from pcbm.report.svg import Across, Up, dot, drawing, element, line, nice_ticks, text
 
 CONTROLS = {
     "random_prune": "As many other coefficients",
@@ -18,8 +14,6 @@ CONTROLS = {
     "random_bank": "The same plan on random directions",
 }
 SHIFTS = {"class_shares": "Intercepts alone, same class shares", "best": "Intercepts alone, best"}
-HEIGHT = 220
-TICKS = 6
 
 
 def certainty(record: Mapping[str, Any]) -> str | None:
@@ -82,13 +76,12 @@ def controls_table(record: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 
 def curve_view(record: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Return the chart of an edit along the path, and its table; None where not measured."""
+    """Return an edit along the path as a table; None where not measured."""
     curve = (record or {}).get("curve")
     if curve is None:
         return None
     known = curve["points"]
     figures = list(known[0]["figures"])
-    figure = "least" if "least" in figures else figures[0]
     rows = [
         {
             "lam": significant(point["lam"]),
@@ -103,56 +96,22 @@ def curve_view(record: Mapping[str, Any] | None) -> dict[str, Any] | None:
         for point in known
     ]
     return {
-        "chart": curve_chart(known, figure),
-        "figure": named(figure),
         "figures": [named(name) for name in figures],
         "rows": rows,
         "notes": curve["notes"],
     }
 
 
-def curve_chart(known: Sequence[Mapping[str, Any]], figure: str) -> Markup:
-    """Draw a figure before and after an edit along the path, the penalty falling to the right.
-
-    Parameters
-    ----------
-    known : sequence of dict
-        The points of `pcbm.audit.edit_curve`.
-    figure : str
-        Which of their figures.
-    """
-    sides = {
-        side: [float(point["figures"][figure][side]) for point in known]
+def reliance_view(record: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return signed reliance before and after, with its intervals; None where not measured."""
+    reliance = (record or {}).get("reliance")
+    if reliance is None:
+        return None
+    known = reliance.get("intervals") or {}
+    return {
+        side: {
+            "value": points(reliance[side]),
+            "interval": " to ".join(map(points, known[side])) if known.get(side) else "–",
+        }
         for side in ("before", "after")
     }
-    ticks = nice_ticks(min(map(min, sides.values())), max(map(max, sides.values())))
-    up = Up(ticks[0], ticks[-1], HEIGHT - 44, 22)
-    across = Across(0.0, max(len(known) - 1, 1))
-    parts = [line("0%", up(tick), "100%", up(tick), "grid") for tick in ticks]
-    step = max(1, -(-len(known) // TICKS))
-    for i in range(0, len(known), step):
-        place = across(i)
-        parts.append(line(place, HEIGHT - 44, place, HEIGHT - 39, "tick"))
-        anchor = "start" if i == 0 else "end" if i == len(known) - 1 else "middle"
-        label = effective(known[i]["nec"])
-        parts.append(text(place, HEIGHT - 25, label, "tick-label", anchor))
-    words = "effective concepts (NEC) along the path"
-    parts.append(text("100%", HEIGHT - 6, words, "axis-title", "end"))
-    for side, values in sides.items():
-        places = [(across(i), up(value)) for i, value in enumerate(values)]
-        parts += [line(*a, *b, f"curve {side}") for a, b in pairwise(places)]
-    for i, point in enumerate(known):
-        if point["chosen"]:
-            place = across(i)
-            parts.append(line(place, up.top - 4, place, up.bottom, "chosen"))
-            parts += [dot(place, up(sides[side][i]), 4.5, f"mark {side}") for side in sides]
-            parts.append(
-                text(place, 12, "chosen", "note", "end" if 2 * i > len(known) else "start")
-            )
-    labels = [
-        text("100%", up(tick) + 4, percent(tick).replace(".0%", "%"), "tick-label", "end")
-        for tick in ticks
-    ]
-    axis = drawing(HEIGHT, "axis", *labels, class_="chart axis")
-    title = f"{named(figure)} before and after the edit along the path"
-    return element("div", axis, drawing(HEIGHT, title, *parts), class_="framed")

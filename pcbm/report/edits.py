@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pcbm.editing import EditPlan, Step, evaluations, read_history
-from pcbm.report.edit_evidence import certainty, controls_table, curve_view
+from pcbm.report.edit_evidence import certainty, controls_table, curve_view, reliance_view
 from pcbm.report.figures import count, decimal, percent, points, signed, significant
 from pcbm.report.meters import change
 
@@ -58,7 +58,7 @@ def _step(number: int, step: Step) -> dict[str, Any]:
         "notes": step.notes,
         "warnings": [*step.warnings, *((step.evaluation or {}).get("warnings") or [])],
         "evaluations": [_evaluation(record) for record in evaluations(step.evaluation)],
-        "reliance": _reliance(step.evaluation),
+        "reliance": reliance_view(step.evaluation),
         "controls": controls_table(step.evaluation),
         "curve": curve_view(step.evaluation),
     }
@@ -86,13 +86,6 @@ def _structure(record: Mapping[str, Any]) -> str | None:
             told += f" on {count(price['n'])} held-out rows"
         return f"Guard “{record['guard']}”: {told}. Not guaranteed: {record['not_guaranteed']}."
     return None
-
-
-def _reliance(record: Mapping[str, Any] | None) -> tuple[str, str] | None:
-    reliance = (record or {}).get("reliance")
-    if reliance is None:
-        return None
-    return points(reliance["before"]), points(reliance["after"])
 
 
 def _refit(record: Mapping[str, Any] | None) -> str | None:

@@ -4,19 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib.resources import files
+from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
-from pcbm.model.run import Run
+from pcbm.model.run import Run, class_names
 from pcbm.report import provenance, sections
+from pcbm.report.concepts import bank_table, geometry
 from pcbm.report.edits import edit_steps
+from pcbm.report.evaluation import calibration, confusion, evaluation
 from pcbm.report.figures import decimal
 from pcbm.report.opening import all_warnings, evaluation_of, key_figures, run_name, subtitle
 from pcbm.report.parts import UNPRINTABLE, Part, inline, json_block, policy
+from pcbm.report.pictures import edit_pictures, run_pictures
 from pcbm.report.sample_cards import sample_cards
 from pcbm.report.samples import KINDS, Sample
-from pcbm.report.summary import sentences, verdict
+from pcbm.report.summary import figure_name, sentences, verdict
+from pcbm.report.weights import weights
+
+# In the order of the page; each has a template of its name.
+SECTIONS = {
+    "summary": "Summary",
+    "data": "Data and backbone",
+    "controls": "Accuracy against controls",
+    "path": "Accuracy and sparsity",
+    "weights": "Weights",
+    "bank": "Concepts",
+    "evaluation": "Classes and groups",
+    "confusion": "Confusion",
+    "calibration": "Calibration",
+    "samples": "Sample explanations",
+    "edits": "Edits",
+    "editor": "Try an edit",
+    "residual": "Residual",
+    "provenance": "Provenance",
+}
 
 
 def render_report(
@@ -49,21 +72,35 @@ def render_report(
     """
     parts = [] if editor is None else [editor]
     styles = [_asset("report.css"), *(text for part in parts for text in part.styles)]
-    scripts = [text for part in parts for text in part.scripts]
-    metrics, config = run.metrics, run.config
-    steps = edit_steps(run.edits)
-    answer, why = verdict(metrics)
-    context = {
+    own = [_asset(name) for name in ("vega/vega.min.js", "charts.js", "search.js")]
+    scripts = [*own, *(text for part in parts for text in part.scripts)]
+    page = {
         # Hashes and keywords alone: as they are, since readers look for them in the source.
         "policy": Markup(policy(scripts, styles, None if editor is None else editor.connect)),
         "styles": [inline(text) for text in styles],
         "scripts": [inline(text) for text in scripts],
         "blocks": [json_block(name, value) for part in parts for name, value in part.data.items()],
         "editor": None if editor is None else editor.markup,
+        "title": title or run_name(run.metrics.get("run")),
+        "sections": [(id_, name) for id_, name in SECTIONS.items() if editor or id_ != "editor"],
+        "samples": sample_cards(samples),
+        "sample_kinds": KINDS,
+    }
+    text = _environment().get_template("report.html.j2").render(page | _contents(run))
+    return UNPRINTABLE.sub("\ufffd", text)
+
+
+def _contents(run: Run) -> dict[str, Any]:
+    """Return what a run's sections show."""
+    metrics, config, model = run.metrics, run.config, run.model
+    steps = edit_steps(run.edits)
+    answer, why = verdict(metrics)
+    classes = class_names(model) or []
+    return {
         "subtitle": subtitle(config),
-        "title": title or run_name(metrics.get("run")),
         "config": config,
         "metrics": metrics,
+        "figure": "R²" if figure_name(metrics) == "r2" else "Accuracy",
         "warnings": all_warnings(metrics, steps),
         "sentences": sentences(metrics, run.edits),
         "answer": answer,
@@ -72,22 +109,24 @@ def render_report(
         "facts": provenance.facts(config, metrics),
         "comparison": sections.comparison(metrics),
         "random_test": sections.random_test(metrics),
-        "sparsity": sections.sparsity(metrics),
-        "weights": sections.weights(run.model),
-        "bank": sections.bank_table(run.model),
-        "evaluation": sections.evaluation(metrics["evaluation"]),
+        "path_rows": sections.path_rows(metrics),
+        "weights": weights(model, metrics["evaluation"]),
+        "bank": bank_table(model),
+        "geometry": geometry(metrics),
+        "evaluation": evaluation(metrics["evaluation"]),
         "evaluation_of": evaluation_of(metrics, run.edits),
+        "confusion": confusion(metrics["evaluation"], classes),
+        "calibration": calibration(metrics["evaluation"]),
         "residual": sections.residual(metrics),
         "steps": steps,
-        "samples": sample_cards(samples),
-        "sample_kinds": KINDS,
+        "pictures": run_pictures(run),
+        "edit_pictures": edit_pictures(run),
         "hashes": provenance.hashes(config),
         "commands": provenance.commands(config, run.edits),
         "versions": config.get("versions") or {},
         "seconds": metrics.get("seconds") or {},
         "figures": provenance.all_figures(metrics),
     }
-    return UNPRINTABLE.sub("\ufffd", _environment().get_template("report.html.j2").render(context))
 
 
 def _asset(name: str) -> str:

@@ -17,7 +17,7 @@ UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 # What would end or change an element that a browser reads as raw text, or change its hash.
 UNFIT = re.compile(r"</(?:script|style)|<!--|\r", re.IGNORECASE)
 # Inside JSON strings, where alone these characters occur, each may be written as its code.
-ESCAPED = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\x7f\u2028\u2029"}
+ESCAPED = re.compile("[<>&\u2028\u2029\x7f\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -50,15 +50,16 @@ class Part:
     connect: str | None = None
 
 
-def json_block(name: str, value: Any) -> Markup:
+def json_block(name: str | None, value: Any) -> Markup:
     r"""Return a JSON value as an element that scripts can read and that no browser runs.
 
     Parameters
     ----------
-    name : str
+    name : str or None
         The element's id: ``JSON.parse(document.getElementById(name).textContent)`` gives the value.
     value : JSON value
-        Any text in it is safe: ``<``, ``>``, ``&`` and U+2028/9 are written as codes.
+        Any text in it is safe and comes back as it was: ``<``, ``>``, ``&``, U+2028/9 and what HTML
+        or UTF-8 cannot hold are written as codes.
 
     Examples
     --------
@@ -66,8 +67,10 @@ def json_block(name: str, value: Any) -> Markup:
     <script type="application/json" id="names">["\u003cb\u003e"]</script>
     """
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    block = Markup('<script type="application/json" id="{}">{}</script>')
-    return block.format(name, Markup(text.translate(ESCAPED)))
+    own = Markup("") if name is None else Markup(' id="{}"').format(name)
+    escaped = ESCAPED.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
+    # Safe: no character of `escaped` can end the element.
+    return Markup('<script type="application/json"{}>{}</script>').format(own, Markup(escaped))
 
 
 def inline(text: str) -> Markup:

@@ -9,6 +9,7 @@ from typing import Any
 from pcbm.report.figures import count, exact, percent, significant
 
 SOURCES = {"text": "words", "cav": "example inputs (CAV)", "imported": "given vectors"}
+OWN_TABLES = ("path", "confusion", "contributions", "geometry")
 REPEATED = (
     "projection",
     "concepts_per_class",
@@ -117,13 +118,17 @@ def commands(config: Mapping[str, Any], edits: Sequence[Any]) -> list[str]:
 
 
 def all_figures(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return every number of metrics.json in full precision, by its dotted place."""
+    """Return the numbers of metrics.json in full precision, by their dotted places.
+
+    Left out is what has tables of its own, which would fill the page: see `OWN_TABLES`.
+    """
     rows: list[tuple[str, str]] = []
 
     def walk(place: str, value: Any) -> None:
         if isinstance(value, Mapping):
             for key, inner in value.items():
-                walk(f"{place}.{key}" if place else str(key), inner)
+                if key not in OWN_TABLES:
+                    walk(f"{place}.{key}" if place else str(key), inner)
         elif isinstance(value, list | tuple) and any(isinstance(v, Mapping) for v in value):
             for i, inner in enumerate(value):
                 walk(f"{place}[{i}]", inner)
@@ -132,7 +137,7 @@ def all_figures(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
         else:
             rows.append((place, exact(value)))
 
-    walk("", {key: value for key, value in metrics.items() if key != "path"})
+    walk("", metrics)
     return rows
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pcbm.report.figures import percent, signed, significant
 from pcbm.report.samples import Sample
-from pcbm.report.sections import bar
+from pcbm.report.weights import bar
 
 CONCEPTS_AT_ONCE = 6
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -50,6 +51,27 @@ def fitted(classes: tuple[str, ...], concepts: tuple[str, ...], repeats: int = 3
     run = fit_run(train, test, bank, FitSettings(lam=0.02, control_repeats=repeats))
     run.metrics["run"] = "runs/zoo"
     return run
+
+
+@cache
+def run_of(task: str) -> Run:
+    """Return a measured run of another task than the zoo's, small; leave it as it is."""
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(240, 12))
+    targets: dict[str, np.ndarray] = {
+        "binary": np.where(X[:, 0] + 0.5 * rng.normal(size=240) > 0, "yes", "no"),
+        "multilabel": (X[:, :3] + 0.5 * rng.normal(size=(240, 3)) > 0).astype(int),
+        "regression": X[:, 0] - 0.5 * X[:, 1] + 0.3 * rng.normal(size=240),
+    }
+    y, ids = targets[task], np.array([f"row-{i}" for i in range(240)])
+    names = ["fur", "legs", "wings"] if task == "multilabel" else None
+    group = np.where(X[:, 11] > 0, "indoors", "outdoors")
+    parts = [
+        ActivationSet(X=X[rows], ids=ids[rows], y=y[rows], group=group[rows], label_names=names)
+        for rows in (slice(0, 160), slice(160, 240))
+    ]
+    bank = ConceptBank(["one", "two", "three", "four"], np.eye(12)[:4])
+    return fit_run(*parts, bank, FitSettings(lam=0.02, control_repeats=3, task=task))
 
 
 def edited(run: Run, concept: str) -> Run:

@@ -41,6 +41,7 @@ def _step(name: str, step: Step) -> Iterator[Drawn]:
         place = f"-{number}" if len(measured) > 1 else ""
         for key, word in (("per_class", "classes"), ("per_group", "groups")):
             yield from _parts(f"{name}-{word}{place}", record, key, word, asked)
+    yield _reliance(f"{name}-reliance", step.evaluation or {}, asked)
     yield _controls(f"{name}-controls", step.evaluation or {}, asked)
     yield _curve(f"{name}-curve", step.evaluation or {}, asked)
 
@@ -106,6 +107,22 @@ def _parts(
     for page, part in paged(name, rows, ROWS):
         data = dots(f"{axis}{where}", part, percent=not error, series=BEFORE_AFTER)
         yield Chart(page, title, caption, "dots", data)
+
+
+def _reliance(name: str, record: Mapping[str, Any], asked: str) -> Drawn:
+    title = "Reliance on the cue before and after an edit"
+    found = record.get("reliance")
+    if found is None:
+        return Absent(name, title, "not measured: pcbm edit --eval --shifted measures it")
+    known = found.get("intervals") or {}
+    sides = [found[side] for side in BEFORE_AFTER], [known.get(side) for side in BEFORE_AFTER]
+    caption = (
+        f"Accuracy in distribution minus shifted, before and after the edit {asked}: zero is no "
+        "reliance, below zero the model goes against the cue; bars are 95 % intervals."
+    )
+    rows = [dot("Signed reliance", *sides)]
+    data = dots("signed reliance", rows, percent=True, series=BEFORE_AFTER)
+    return Chart(name, title, caption, "dots", data)
 
 
 def _controls(name: str, record: Mapping[str, Any], asked: str) -> Drawn:
