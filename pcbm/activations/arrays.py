@@ -58,15 +58,25 @@ def read_safetensors(path: Path) -> Dataset:
         with safe_open(path, framework="numpy") as file:
             found = list(file.keys())
             _refuse_unknown(path, found)
-            arrays: dict[str, Any] = {n: file.get_tensor(n) for n in found if n in NAMES}
+            arrays: dict[str, Any] = {n: _tensor(path, file, n) for n in found if n in NAMES}
             for name, text in (file.metadata() or {}).items():
                 if name in NAMES and name not in arrays:
                     arrays[name] = np.array(json.loads(text))
     except (SafetensorError, json.JSONDecodeError, OSError) as error:
         raise InputError(f"{path} is not a safetensors file ({error}): check the path") from None
-    except TypeError as error:
+    except (TypeError, AttributeError) as error:
         raise InputError(f"{path} holds a type numpy has not ({error}): save float32") from None
     return array_dataset(str(path), arrays)
+
+
+def _tensor(path: Path, file: Any, name: str) -> np.ndarray:
+    """Return one tensor; bfloat16, which numpy has not, becomes float32 and loses nothing."""
+    if file.get_slice(name).get_dtype() != "BF16":
+        return file.get_tensor(name)
+    from safetensors import safe_open
+
+    with safe_open(path, framework="pt") as same:
+        return same.get_tensor(name).float().numpy()
 
 
 def table_dataset(path: Path, table: pa.Table) -> Dataset:

@@ -133,17 +133,26 @@ def test_safetensors_takes_words_from_its_metadata(tmp_path: Path) -> None:
     assert data.split.tolist() == words["split"]
 
 
-def test_safetensors_with_labels_as_numbers_and_a_type_numpy_has_not(tmp_path: Path) -> None:
+def test_safetensors_with_labels_as_numbers(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     save_file({"X": X, "y": np.arange(6) % 2}, path)
     data = read_data(path)
     assert data.y is not None
     assert data.y.tolist() == [0, 1, 0, 1, 0, 1]
+
+
+def test_safetensors_of_types_that_numpy_has_not(tmp_path: Path) -> None:
     import torch
     from safetensors.torch import save_file as save_torch
 
-    save_torch({"X": torch.ones(2, 2, dtype=torch.bfloat16)}, path)
-    with pytest.raises(InputError, match="holds a type numpy has not"):
+    path = tmp_path / "a.safetensors"
+    wanted = torch.tensor([[1.5, -2.0], [0.25, 3.0]])
+    save_torch({"X": wanted.to(torch.bfloat16)}, path)
+    found = read_data(path).inputs
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, wanted.numpy())
+    save_torch({"X": wanted.to(torch.float8_e4m3fn)}, path)
+    with pytest.raises(InputError, match=r"a\.safetensors.*(F8|float8)"):
         read_data(path)
 
 
