@@ -10,10 +10,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-
-def pytest_configure() -> None:
-    """Keep tests off the network, before any library reads this variable."""
-    os.environ["HF_HUB_OFFLINE"] = "1"
+# Before any library reads them, in the processes that tests start too. Problems here are small: a
+# second thread waits more than it works, and where cores are shared it waits at full speed.
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -328,7 +328,7 @@ class TestEdit:
             (["--zero", "fur", "--scale", "fur=2"], ["'fur' is edited twice", "--plan"]),
             (["--zero", "fur", "--at", "top"], ["'top'", "'boundary'"]),
             (["--scale", "fur=2", "--at", "boundary"], ["--at boundary", "--zero"]),
-            (["--zero", "fur", "--refit"], ["--refit and --train DATA belong together"]),
+            (["--zero", "fur", "--refit"], ["--refit needs training data: add --train DATA"]),
             (["--zero", "fur", "--plan", "p.json"], ["--plan was given beside"]),
             (["--plan", "p.json"], ["p.json does not exist"]),
         ],
