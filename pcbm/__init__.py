@@ -35,6 +35,7 @@ _WHERE = {
     "show": "pcbm.report",
 }
 _PARTS = (
+    "analysis",
     "activations",
     "backbones",
     "concepts",
