@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pcbm.backbones.as_module import BackboneModule
 from pcbm.backbones.device import run_halving
 from pcbm.backbones.pooling import PoolPlan
 from pcbm.backbones.probe import pooled_output
@@ -133,6 +134,14 @@ class Backbone:
         for start in range(0, len(texts), batch_size):
             parts.append(self._run("text", texts[start : start + batch_size], self._words))
         return np.concatenate(parts)
+
+    def as_module(self) -> BackboneModule:
+        """Return the backbone as a module of the same weights: what `collate` gives -> (n, dim)."""
+        return BackboneModule(self._tower, self._module, self._plan, self.name)
+
+    def collate(self, prepared: Sequence[Any]) -> Any:
+        """Return the input of `as_module` for prepared items: a tensor, or a dict of tensors."""
+        return self._tower.collate(prepared, self.device)
 
     def _run(self, what: str, items: Sequence[Any], run: Any) -> np.ndarray:
         if len(items) == 0:
