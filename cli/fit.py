@@ -11,7 +11,7 @@ from pcbm.cli.inputs import activations, backbone_for, load_chosen, marks_test, 
 from pcbm.cli.options import BackboneChoice, Common
 from pcbm.cli.output import Block, Line, Result, Table, warning_lines
 from pcbm.cli.progress import stages
-from pcbm.cli.views import weights_table
+from pcbm.cli.views import interval_text, weights_table
 from pcbm.errors import InputError
 
 if TYPE_CHECKING:
@@ -296,7 +296,10 @@ def _view(run: Any) -> list[Block]:
     blocks.append(Line(f"head: {m['selection']['text']}; lam = {m['lam']:.4g}"))
     if m["solver"]["name"] != "newton":
         blocks.append(Line(f"solver: {m['solver']['text']}"))
-    rows = [("named concepts", m[figure]["test"], m["nec"], f"{m[figure]['train']:.3f} on train")]
+    spans = (m["controls"].get("intervals") or {}) | {"own": m["evaluation"]["intervals"][figure]}
+    span = {name: interval_text(spans.get(name)) for name in ("own", "full_probe", "majority")}
+    train = f"{m[figure]['train']:.3f} on train"
+    rows = [("named concepts", m[figure]["test"], span["own"], m["nec"], train)]
     random = m["controls"]["random_bank"]
     if random is not None:
         low, high = random["interval"]
@@ -304,14 +307,15 @@ def _view(run: Any) -> list[Block]:
             f"named - random {random['difference']:+.3f} [{low:+.3f}, {high:+.3f}], "
             f"p = {random['p_value']:.2g}, {random['repeats']} banks"
         )
-        rows.append(("random directions", random["mean"], random["nec"], note))
-    rows.append(("full probe", m["controls"]["full_probe"], None, "no concepts, all activations"))
-    rows.append(("majority", m["controls"]["majority"], None, ""))
+        rows.append(("random directions", random["mean"], None, random["nec"], note))
+    probe, always = m["controls"]["full_probe"], m["controls"]["majority"]
+    rows.append(("full probe", probe, span["full_probe"], None, "no concepts, all activations"))
+    rows.append(("majority", always, span["majority"], None, ""))
     if m["residual"] is not None:
         both = m["residual"][figure]
-        rows.insert(1, ("without residual", both["concepts_only"], m["nec"], ""))
+        rows.insert(1, ("without residual", both["concepts_only"], None, m["nec"], ""))
     exact = " (every label right)" if m["task"] == "multilabel" else ""
-    blocks.append(Table((f"test {figure}{exact}", "value", "NEC", ""), rows))
+    blocks.append(Table((f"test {figure}{exact}", "value", "95 %", "NEC", ""), rows))
     if m["residual"] is not None:
         blocks.append(Table(("residual", ""), residual_lines(m["residual"], m["task"])))
     blocks.append(weights_table(run.model, row_names(run.model), class_names(run.model)))

@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pcbm.cli.output import Block, Line, Table, warning_lines
-from pcbm.cli.views import evaluation_blocks
+from pcbm.cli.views import compared_blocks, interval_text, signed
 
 CONTROLS = ("random_prune", "random_prune_l1", "shuffled_names", "random_bank")
 SHOWN_POINTS = 10
-FIGURES = ("accuracy", "balanced_accuracy", "worst_group", "r2", "rmse")
 
 
 def judgement_blocks(evaluation: Mapping[str, Any]) -> list[Block]:
@@ -22,9 +21,8 @@ def judgement_blocks(evaluation: Mapping[str, Any]) -> list[Block]:
     for record in sets:
         if len(sets) > 1:
             blocks.append(Line(f"On {record['data']}:"))
-        blocks += evaluation_blocks({side: record[side] for side in ("before", "after")})
-        blocks.append(Line(_changed(record["changed"])))
-        blocks += _certainty(record)
+        blocks += compared_blocks(record)
+        blocks.append(Line(_changed(record["changed"], record["mcnemar"])))
     reliance = evaluation.get("reliance")
     if reliance is not None:
         blocks.append(Line(_reliance(reliance)))
@@ -85,30 +83,12 @@ def _curve(curve: Mapping[str, Any] | None) -> list[Block]:
     return [*blocks, *(Line(note) for note in curve["notes"])]
 
 
-def _changed(changed: Mapping[str, Any]) -> str:
+def _changed(changed: Mapping[str, Any], test: Mapping[str, Any] | None) -> str:
     text = f"{changed['n']:,} of {changed['of']:,} predictions changed"
-    if changed["repaired"] is None:
+    if changed["repaired"] is None or test is None:
         return text
-    return f"{text}: {changed['repaired']:,} repaired, {changed['broken']:,} broken"
-
-
-def _certainty(record: Mapping[str, Any]) -> list[Block]:
-    intervals, test = record["intervals"], record["mcnemar"]
-    rows: list[Sequence[Any]] = []
-    for name in FIGURES:
-        triple = intervals.get(name)
-        if triple is None:
-            continue
-        after, before = record["after"][name], record["before"][name]
-        spans = [interval_text(triple[side]) for side in ("before", "after", "difference")]
-        rows.append([name.replace("_", " "), *spans[:2], signed(after - before), spans[2]])
-    columns = ("95 % interval", "before", "after", "change", "of the change")
-    blocks: list[Block] = [Table(columns, rows)]
-    if test is not None:
-        blocks.append(
-            Line(f"McNemar: p = {test['exact']:.3g} (exact), {test['mid_p']:.3g} (mid-p)")
-        )
-    return blocks
+    text += f": {changed['repaired']:,} repaired, {changed['broken']:,} broken"
+    return f"{text}; McNemar: p = {test['exact']:.3g} (exact), {test['mid_p']:.3g} (mid-p)"
 
 
 def _reliance(reliance: Mapping[str, Any]) -> str:
@@ -118,13 +98,3 @@ def _reliance(reliance: Mapping[str, Any]) -> str:
         known = "" if span is None else f" ({interval_text(span)})"
         parts.append(f"{side} {signed(reliance[side])}{known}")
     return "Signed reliance, accuracy in distribution minus shifted: " + ", ".join(parts)
-
-
-def interval_text(span: Sequence[float]) -> str:
-    """Return an interval as text, its ends with three decimals."""
-    return f"{span[0]:.3f} to {span[1]:.3f}"
-
-
-def signed(value: float) -> str:
-    """Return a difference with its sign."""
-    return f"{value:+.3f}"

@@ -11,9 +11,9 @@ import typer
 from pcbm.cli.evaluate import RunArgument
 from pcbm.cli.inputs import activations_like, fitted_rows_warning, marks_test, read
 from pcbm.cli.judging import judged_set, source_of
-from pcbm.cli.judging_views import interval_text, signed
 from pcbm.cli.options import BackboneChoice, Common
 from pcbm.cli.output import Block, Line, Result, Table, warning_lines
+from pcbm.cli.views import interval_text, signed
 from pcbm.errors import InputError
 
 

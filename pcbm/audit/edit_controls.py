@@ -39,6 +39,10 @@ NO_PAIRS = (
     "pairs are of the edited concept: the controls take the direction of guard silent from the "
     "scores of the concept they remove"
 )
+SAME_GROUPS = (
+    "the controls know the groups that the plan uses, so they tell what naming the concept adds to "
+    "that"
+)
 
 Progress = Callable[[str, int, int], None]
 
@@ -165,6 +169,8 @@ def _renamed(plan: EditPlan, names: Mapping[str, str]) -> EditPlan:
 
 def _without_pairs(plan: EditPlan, notes: list[str]) -> EditPlan:
     """Return a plan that other concepts can have, for which there are no pairs."""
+    if "groups" in plan.needs:
+        notes.append(SAME_GROUPS)
     if "pairs" not in plan.needs:
         return plan
     notes.append(NO_PAIRS)

@@ -6,7 +6,13 @@ from pcbm.editing.changes import Change, undo
 from pcbm.editing.chosen import ChosenOn, LearntOn, content_of, judged_on_chosen
 from pcbm.editing.data import TrainingData
 from pcbm.editing.edit import Edit
-from pcbm.editing.evaluate import evaluate_edit, evaluations, joined_evaluation, signed_reliance
+from pcbm.editing.evaluate import (
+    accuracy_difference,
+    evaluate_edit,
+    evaluations,
+    joined_evaluation,
+    signed_reliance,
+)
 from pcbm.editing.follow import RefitSettings, refit, refit_settings, renormalise
 from pcbm.editing.guard import GUARDS, Guard
 from pcbm.editing.head import LinearHead, head_of
@@ -34,6 +40,7 @@ __all__ = [
     "ScoreMoments",
     "Step",
     "TrainingData",
+    "accuracy_difference",
     "apply_edits",
     "balanced_weight",
     "content_of",

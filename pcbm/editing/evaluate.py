@@ -11,14 +11,13 @@ from pcbm.editing.chosen import ChosenOn, content_of, judged_on_chosen
 from pcbm.model.intervals import (
     STANDARD,
     Resampling,
-    error_intervals,
     mcnemar,
-    paired_intervals,
     percentiles,
 )
 from pcbm.model.metrics import row_scores
 from pcbm.model.pipeline import evaluate_model
 from pcbm.model.run import task_of
+from pcbm.model.spread import Answers, Judged, compared_intervals, one_side
 
 # Half a percentage point: below this a difference of accuracies has no sign worth naming.
 NO_RELIANCE = 0.005
@@ -56,51 +55,34 @@ def evaluate_edit(
         ``before`` and ``after`` as `pcbm.model.metrics.evaluate` gives them, and ``changed``:
         ``n`` rows with another prediction, of these ``repaired`` (wrong before, right after),
         ``broken`` (right before, wrong after) and ``of`` the rows in all. Regression: ``n`` alone.
-        ``intervals`` as `pcbm.model.intervals.paired_intervals` gives them, with ``level``,
-        ``repeats`` and ``seed``; ``mcnemar`` (None for regression); and ``warnings``, among them
+        ``intervals`` as `pcbm.model.spread.compared_intervals` gives them; ``mcnemar`` (None for
+        regression); and ``warnings``, among them
         that an edit is judged on the very rows its plan says it was chosen on (``chosen_on``).
     """
     task, y = task_of(before), np.asarray(y)
-    predicted = before.predict(X), after.predict(X)
+    classed = task != "regression"
+    answers = [
+        Answers(np.asarray(each.predict(X)), each.predict_proba(X) if classed else None)
+        for each in (before, after)
+    ]
+    predicted = [each.predicted for each in answers]
+    truth = Judged(y, before.classes_ if classed else None, task, group)
     chosen = [step["plan"].get("chosen_on") for step in getattr(after, "edits_", None) or []]
     told = judged_on_chosen(chosen, rows or ChosenOn(content_of(X))) if any(chosen) else []
+    intervals = compared_intervals(truth, answers[0], answers[1], how)
+    sides = {
+        side: evaluate_model(model, X, y, group, None) | {"intervals": one_side(intervals, side)}
+        for side, model in zip(SIDES, (before, after), strict=True)
+    }
     return {
-        "before": evaluate_model(before, X, y, group),
-        "after": evaluate_model(after, X, y, group),
+        **sides,
         "changed": changed_predictions(y, *predicted, task=task),
-        "intervals": edit_intervals(y, *predicted, before, group, how),
-        "mcnemar": None
-        if task == "regression"
-        else mcnemar(*(row_scores(y, each, task) > 0 for each in predicted)),
+        "intervals": intervals,
+        "mcnemar": mcnemar(*(row_scores(y, each, task) > 0 for each in predicted))
+        if classed
+        else None,
         "warnings": told,
     }
-
-
-def edit_intervals(
-    y: np.ndarray,
-    before: np.ndarray,
-    after: np.ndarray,
-    model: Any,
-    group: np.ndarray | None,
-    how: Resampling,
-) -> dict[str, Any]:
-    """Return the intervals of two sets of predictions of a model's task."""
-    task = task_of(model)
-    groups = None if group is None else {str(g): np.asarray(group) == g for g in np.unique(group)}
-    setting = {"level": how.level, "repeats": how.repeats, "seed": how.seed}
-    if task == "regression":
-        return {**setting, **error_intervals(y, before, after, groups, how)}
-    right, still = (row_scores(y, each, task) > 0 for each in (before, after))
-    if task == "multilabel":
-        found = paired_intervals(right, still, None, groups, how)
-        labels = [
-            paired_intervals(before[:, j] == y[:, j], after[:, j] == y[:, j], how=how)["accuracy"]
-            for j in range(y.shape[1])
-        ]
-        names = [str(name) for name in model.classes_]
-        return {**setting, **found, "per_class": dict(zip(names, labels, strict=True))}
-    classes = {str(name): y == name for name in model.classes_}
-    return {**setting, **paired_intervals(right, still, classes, groups, how)}
 
 
 def joined_evaluation(
@@ -190,7 +172,8 @@ def signed_reliance(
     intervals = None
     if all("n" in each[side] for each in (in_distribution, shifted) for side in SIDES):
         intervals = {
-            side: _difference_interval(in_distribution[side], shifted[side], how) for side in SIDES
+            side: accuracy_difference(in_distribution[side], shifted[side], how)["interval"]
+            for side in SIDES
         }
     return {"before": before, "after": after, "intervals": intervals, "warnings": warnings}
 
@@ -206,16 +189,25 @@ def over_correction(before: float, after: float, what: str) -> list[str]:
     ]
 
 
-def _difference_interval(
-    one: Mapping[str, Any], other: Mapping[str, Any], how: Resampling
-) -> list[float]:
-    """Resample two independent accuracies: the hits in a resample are binomial."""
+def accuracy_difference(
+    one: Mapping[str, Any], other: Mapping[str, Any], how: Resampling = STANDARD
+) -> dict[str, Any]:
+    """Return the accuracy of one evaluation minus that of another, on other rows.
+
+    Returns
+    -------
+    dict
+        ``value``, and ``interval`` of two independent resamples: hits in a resample are binomial.
+    """
     rng = np.random.default_rng([how.seed, 3])
     first, second = (
         rng.binomial(each["n"], min(each["accuracy"], 1.0), how.repeats) / each["n"]
         for each in (one, other)
     )
-    return percentiles(first - second, how.level)
+    return {
+        "value": float(one["accuracy"] - other["accuracy"]),
+        "interval": percentiles(first - second, how.level),
+    }
 
 
 def _rows(differs: np.ndarray) -> np.ndarray:

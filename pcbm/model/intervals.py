@@ -4,12 +4,12 @@ An accuracy is a mean of hits, so a bootstrap need not draw rows: the counts of 
 (right or wrong before, right or wrong after) in a resample are one multinomial draw. Each figure is
 resampled with what defines it held fixed: an accuracy over all rows; a class, a group and what is
 computed from them within each class or group. Both models are counted on the same draws, so
-differences are paired.
+differences are paired. A share by itself needs no bootstrap: it has Wilson's interval.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,6 @@ from scipy.stats import binom, norm
 
 LEVEL = 0.95
 REPEATS = 2000
-CHUNK = 2**22  # numbers drawn at once
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ def paired_intervals(
     groups: Mapping[str, np.ndarray] | None = None,
     how: Resampling = STANDARD,
 ) -> dict[str, Any]:
-    """Return bootstrap intervals of two models' accuracies and of their difference.
+    """Return intervals of two models' accuracies and of their differences.
 
     Parameters
     ----------
@@ -84,28 +83,52 @@ def paired_intervals(
     dict
         ``accuracy``, ``balanced_accuracy``, ``worst_group`` (None where not defined), each with
         ``before``, ``after`` and ``difference`` (after minus before) as [low, high], and
-        ``per_class``, ``per_group``: name -> the same. Where all rows are right, or all wrong, a
-        resample cannot vary, and the Wilson interval stands in its place.
+        ``per_class``, ``per_group``: name -> the same. ``before`` and ``after`` do not depend on
+        the other model: Wilson's for accuracies, the bootstrap's for what is made of several
+        (Wilson's again where no resample differs).
     """
     every = {"": np.ones(len(before), dtype=bool)}
-    by_class = _draws(before, after, classes or {}, how, 1)
-    by_group = _draws(before, after, groups or {}, how, 2)
-    shown_class = {name: _triple(draws, how) for name, draws in by_class.items()}
-    shown_group = {name: _triple(draws, how) for name, draws in by_group.items()}
-    for shown, parts in ((shown_class, classes or {}), (shown_group, groups or {})):
-        for name, inside in parts.items():
-            if name in shown:
-                _certain(shown[name], before[inside], after[inside], how)
-    overall = _triple(_draws(before, after, every, how, 0)[""], how)
-    _certain(overall, before, after, how)
-    balanced = np.mean(list(by_class.values()), axis=0) if by_class else None
-    worst = np.min(list(by_group.values()), axis=0) if by_group else None
+    parts = {"class": classes or {}, "group": groups or {}, "": every}
+    drawn = {
+        kind: {
+            "before": _draws(before, before, inside, how, stream),
+            "after": _draws(after, after, inside, how, stream),
+            "difference": _draws(before, after, inside, how, stream),
+        }
+        for stream, (kind, inside) in zip((1, 2, 0), parts.items(), strict=True)
+    }
+
+    def shares(kind: str) -> dict[str, dict[str, list[float]]]:
+        return {
+            name: {
+                "before": _wilson_of(before[parts[kind][name]], how),
+                "after": _wilson_of(after[parts[kind][name]], how),
+                "difference": percentiles(draws[:, 1] - draws[:, 0], how.level),
+            }
+            for name, draws in drawn[kind]["difference"].items()
+        }
+
+    def over(
+        kind: str, reduce: Callable[..., np.ndarray], rows: Callable[[np.ndarray], float]
+    ) -> dict[str, list[float]] | None:
+        if not drawn[kind]["before"]:
+            return None
+        sizes = np.array([parts[kind][name].sum() for name in drawn[kind]["before"]])
+        n = rows(sizes)
+        sides = {side: reduce(list(each.values()), axis=0) for side, each in drawn[kind].items()}
+        one, two, both = (sides[side] for side in ("before", "after", "difference"))
+        return {
+            "before": varied(percentiles(one[:, 0], how.level), n, how.level),
+            "after": varied(percentiles(two[:, 0], how.level), n, how.level),
+            "difference": percentiles(both[:, 1] - both[:, 0], how.level),
+        }
+
     return {
-        "accuracy": overall,
-        "balanced_accuracy": None if balanced is None else _triple(balanced, how),
-        "worst_group": None if worst is None else _triple(worst, how),
-        "per_class": shown_class or None,
-        "per_group": shown_group or None,
+        "accuracy": shares("")[""],
+        "balanced_accuracy": over("class", np.mean, _rows_of_mean),
+        "worst_group": over("group", np.min, np.min),
+        "per_class": shares("class") or None,
+        "per_group": shares("group") or None,
     }
 
 
@@ -128,17 +151,13 @@ def _draws(
     return found
 
 
-def _triple(draws: np.ndarray, how: Resampling) -> dict[str, list[float]]:
-    sides = {"before": draws[:, 0], "after": draws[:, 1], "difference": draws[:, 1] - draws[:, 0]}
-    return {name: percentiles(values, how.level) for name, values in sides.items()}
+def _rows_of_mean(sizes: np.ndarray) -> float:
+    """Return how many rows know a share as well as the mean of shares of so many rows each."""
+    return float(len(sizes) ** 2 / (1 / sizes).sum())
 
 
-def _certain(
-    triple: dict[str, list[float]], before: np.ndarray, after: np.ndarray, how: Resampling
-) -> None:
-    for side, hits in (("before", before), ("after", after)):
-        if hits.all() or not hits.any():
-            triple[side] = wilson(int(hits.sum()), len(hits), how.level)
+def _wilson_of(hits: np.ndarray, how: Resampling) -> list[float]:
+    return wilson(int(hits.sum()), len(hits), how.level)
 
 
 def percentiles(values: np.ndarray, level: float = LEVEL) -> list[float]:
@@ -148,64 +167,16 @@ def percentiles(values: np.ndarray, level: float = LEVEL) -> list[float]:
     return [float(low), float(high)]
 
 
-def wilson(right: int, n: int, level: float = LEVEL) -> list[float]:
+def varied(interval: list[float], n: float, level: float = LEVEL) -> list[float]:
+    """Return an interval of a share; where no resample changed it, Wilson's of ``n`` rows."""
+    low, high = interval
+    return wilson(low * n, n, level) if low == high else interval
+
+
+def wilson(right: float, n: float, level: float = LEVEL) -> list[float]:
     """Return the Wilson score interval of a share ``right / n``."""
     z = float(norm.ppf((1 + level) / 2))
     share, widened = right / n, 1 + z**2 / n
     middle = (share + z**2 / (2 * n)) / widened
     reach = z / widened * float(np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)))
     return [max(0.0, middle - reach), min(1.0, middle + reach)]
-
-
-def error_intervals(
-    y: np.ndarray,
-    before: np.ndarray,
-    after: np.ndarray,
-    groups: Mapping[str, np.ndarray] | None = None,
-    how: Resampling = STANDARD,
-) -> dict[str, Any]:
-    """Return bootstrap intervals of two regressions on the same rows.
-
-    Parameters
-    ----------
-    y, before, after : ndarray of shape (n,) or (n, T)
-        Truth and predictions.
-    groups : dict of ndarray of bool, shape (n,), optional
-    how : Resampling
-
-    Returns
-    -------
-    dict
-        ``r2`` and ``rmse`` with ``before``, ``after`` and ``difference``, and ``per_group``: name
-        -> the same of the RMSE. The variance under R^2 is that of the resample.
-    """
-    truth, *guesses = (np.asarray(a, dtype=float).reshape(len(y), -1) for a in (y, before, after))
-    squared = np.column_stack([np.square(truth - guess).mean(axis=1) for guess in guesses])
-    columns = np.column_stack([squared, truth, np.square(truth)])
-    drawn = _mean_draws(columns, np.random.default_rng([how.seed, 0]), how)
-    width = truth.shape[1]
-    moments = drawn[:, 2 + width :] - np.square(drawn[:, 2 : 2 + width])
-    variance = moments.mean(axis=1, keepdims=True)
-    rng = np.random.default_rng([how.seed, 2])
-    per_group = {
-        name: _triple(np.sqrt(_mean_draws(squared[inside], rng, how)), how)
-        for name, inside in (groups or {}).items()
-    }
-    with np.errstate(divide="ignore", invalid="ignore"):
-        r2 = 1 - drawn[:, :2] / variance
-    return {
-        "r2": _triple(r2, how) if np.isfinite(r2).all() else None,
-        "rmse": _triple(np.sqrt(drawn[:, :2]), how),
-        "per_group": per_group or None,
-    }
-
-
-def _mean_draws(columns: np.ndarray, rng: np.random.Generator, how: Resampling) -> np.ndarray:
-    """Return the means of the columns over resampled rows, shape (repeats, columns)."""
-    n = len(columns)
-    step = max(1, CHUNK // max(n, 1))
-    parts: Sequence[np.ndarray] = [
-        rng.multinomial(n, np.full(n, 1 / n), size=min(step, how.repeats - start)) @ columns / n
-        for start in range(0, how.repeats, step)
-    ]
-    return np.concatenate(parts)

@@ -12,9 +12,8 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from pcbm.model.calibration import calibration, confusion
-from pcbm.model.intervals import LEVEL, Resampling, error_intervals, wilson
-
-RESAMPLED = Resampling(repeats=500)  # of a regression; shares need none
+from pcbm.model.intervals import STANDARD, Resampling, wilson
+from pcbm.model.spread import Answers, Judged, error_intervals, figure_intervals
 
 
 def row_scores(
@@ -56,6 +55,7 @@ def evaluate(
     classes: np.ndarray | None,
     task: str,
     group: np.ndarray | None = None,
+    how: Resampling | None = STANDARD,
 ) -> dict[str, Any]:
     """Return the evaluation of predictions as JSON values.
 
@@ -67,6 +67,8 @@ def evaluate(
     classes : ndarray, shape (C,), or None for regression
     task : {"binary", "multiclass", "multilabel", "regression"}
     group : ndarray, shape (n,), optional
+    how : Resampling or None
+        Of the intervals; None measures none.
 
     Returns
     -------
@@ -74,13 +76,16 @@ def evaluate(
         ``accuracy``, ``balanced_accuracy``, ``auc`` (macro average of one against the rest),
         ``per_class`` (name -> n, accuracy = recall, auc), ``per_group`` (name -> n, accuracy),
         ``worst_group`` (the least accuracy of a group), ``worst_group_name``, ``n``;
-        ``intervals`` (``level``, and as [low, high] ``accuracy``, ``per_class``, ``per_group``,
-        Wilson's), and ``confusion`` and ``calibration`` as `pcbm.model.calibration` gives them.
-        Regression has ``r2`` and ``rmse`` in place of the first three, and ``rmse`` per group;
-        its intervals are bootstrapped.
+        ``intervals`` as `pcbm.model.spread.figure_intervals` gives them, and ``confusion`` and
+        ``calibration`` as `pcbm.model.calibration` gives them.
+        Regression has ``r2`` and ``rmse`` in place of the first three, and ``rmse`` per group.
     """
+    intervals = None
+    if how is not None:
+        truth = Judged(y, classes, task, group)
+        intervals = figure_intervals(truth, Answers(predicted, proba), how)
     if task == "regression":
-        return _evaluate_regression(y, predicted, group)
+        return {**_evaluate_regression(y, predicted, group), "intervals": intervals}
     assert classes is not None
     if task == "multilabel":
         per_class = _per_label(y, predicted, proba, classes)
@@ -98,17 +103,7 @@ def evaluate(
         "n": len(hits),
         "confusion": confusion(y, predicted, classes, task),
         "calibration": None if proba is None else calibration(y, proba, classes, task),
-    }
-    sizes = {name: len(y) if task == "multilabel" else r["n"] for name, r in per_class.items()}
-    groups = result["per_group"]
-    result["intervals"] = {
-        "level": LEVEL,
-        "accuracy": _share_interval(result["accuracy"], len(hits)),
-        "per_class": {
-            name: _share_interval(row["accuracy"], sizes[name]) for name, row in per_class.items()
-        },
-        "per_group": groups
-        and {name: _share_interval(row["accuracy"], row["n"]) for name, row in groups.items()},
+        "intervals": intervals,
     }
     if task == "multilabel":
         result["label_accuracy"] = _mean([row["accuracy"] for row in per_class.values()])
@@ -127,33 +122,16 @@ def _evaluate_regression(
         "per_class": None,
         **by_group,
         "n": len(squared),
-        "intervals": {"level": LEVEL, **_regression_intervals(y, predicted, group)},
     }
 
 
 def figure_interval(y: np.ndarray, predicted: np.ndarray, task: str) -> list[float] | None:
     """Return the 95 % interval of the headline figure; None where R^2 is not defined."""
     if task == "regression":
-        return _regression_intervals(y, predicted)["r2"]
+        found = error_intervals(y, predicted, predicted)["r2"]
+        return found and found["after"]
     hits = row_scores(y, predicted, task)
-    return _share_interval(float(hits.mean()), len(hits))
-
-
-def _regression_intervals(
-    y: np.ndarray, predicted: np.ndarray, group: np.ndarray | None = None
-) -> dict[str, Any]:
-    groups = None if group is None else {str(g): np.asarray(group) == g for g in np.unique(group)}
-    found = error_intervals(y, predicted, predicted, groups, RESAMPLED)
-    inner = found["per_group"]
-    return {
-        "r2": found["r2"] and found["r2"]["after"],
-        "rmse": found["rmse"]["after"],
-        "per_group": inner and {name: each["after"] for name, each in inner.items()},
-    }
-
-
-def _share_interval(share: float | None, n: int) -> list[float] | None:
-    return None if share is None or n == 0 else wilson(round(share * n), n)
+    return wilson(int(hits.sum()), len(hits)) if len(hits) else None
 
 
 def _groups(

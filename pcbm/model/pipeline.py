@@ -27,6 +27,7 @@ from pcbm.model.controls import (
 )
 from pcbm.model.geometry import class_contributions, concept_geometry
 from pcbm.model.hybrid import residual_report, residual_warnings
+from pcbm.model.intervals import STANDARD, Resampling
 from pcbm.model.metrics import evaluate, headline, row_scores
 from pcbm.model.run import Run, describe, task_of
 from pcbm.model.settings import ESTIMATORS, HELD_OUT, FitSettings, selection_record, solver_record
@@ -125,7 +126,11 @@ def fit_run(
 
 
 def evaluate_model(
-    model: Any, X: np.ndarray, y: np.ndarray, group: np.ndarray | None = None
+    model: Any,
+    X: np.ndarray,
+    y: np.ndarray,
+    group: np.ndarray | None = None,
+    how: Resampling | None = STANDARD,
 ) -> dict[str, Any]:
     """Return the evaluation E of a fitted model on activations; see `evaluate`.
 
@@ -133,8 +138,8 @@ def evaluate_model(
     """
     task, predicted = task_of(model), model.predict(X)
     if task == "regression":
-        return evaluate(y, predicted, None, None, task, group)
-    record = evaluate(y, predicted, model.predict_proba(X), model.classes_, task, group)
+        return evaluate(y, predicted, None, None, task, group, how)
+    record = evaluate(y, predicted, model.predict_proba(X), model.classes_, task, group, how)
     return {**record, "contributions": class_contributions(model, X, y)}
 
 

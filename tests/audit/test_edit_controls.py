@@ -218,6 +218,15 @@ def test_a_pruned_head_is_refitted_or_renormalised_with_the_pruned_part_held(wid
     np.testing.assert_allclose(again.coef, wide.edit(same, data).coef_)
 
 
+def test_controls_of_a_plan_that_knows_groups_say_so(sets) -> None:
+    rows = cued.draw(seed=0)
+    data = TrainingData(rows.X, rows.y, rows.present)
+    model = cued.fit(cued.cue_bank(), rows)
+    plan = CUE.followed_by(refit=True).balance("groups")
+    found = edit_controls(model, model.edit(plan, data), plan, sets, train=data, repeats=2)
+    assert any("know the groups that the plan uses" in note for note in found["notes"])
+
+
 def test_random_banks_of_a_hybrid_have_its_kind_of_residual_and_its_guards(sets) -> None:
     rows = cued.draw(seed=0)
     data = TrainingData(rows.X, rows.y, rows.present)

@@ -87,3 +87,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     for name, data in (("run", made.data), ("pair", made.binary)):
         assert run(["fit", str(data), *common, "--out", str(made.folder / name)]) == 0
     return made
+
+
+@pytest.fixture
+def halves(world: World, tmp_path: Path) -> tuple[Path, Path]:
+    """Return the test rows of the small problem in two files."""
+    rows = dict(np.load(world.test))
+    for name, part in (("a", slice(0, None, 2)), ("b", slice(1, None, 2))):
+        np.savez(tmp_path / f"{name}.npz", **{key: value[part] for key, value in rows.items()})
+    return tmp_path / "a.npz", tmp_path / "b.npz"

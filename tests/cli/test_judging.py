@@ -7,17 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
 from pcbm.editing import EditPlan
-
-
-@pytest.fixture
-def halves(world: Any, tmp_path: Path) -> tuple[Path, Path]:
-    rows = dict(np.load(world.test))
-    for name, part in (("a", slice(0, None, 2)), ("b", slice(1, None, 2))):
-        np.savez(tmp_path / f"{name}.npz", **{key: value[part] for key, value in rows.items()})
-    return tmp_path / "a.npz", tmp_path / "b.npz"
 
 
 def test_both_sets_controls_and_curve_are_in_the_document_and_the_history(

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from statsmodels.stats.contingency_tables import mcnemar as reference
 
-from pcbm.model.intervals import Resampling, error_intervals, mcnemar, paired_intervals, wilson
+from pcbm.model.intervals import Resampling, mcnemar, paired_intervals, wilson
+from pcbm.model.spread import error_intervals
 
 
 def hits(both: int, broken: int, repaired: int, neither: int) -> tuple[np.ndarray, np.ndarray]:
@@ -94,7 +95,7 @@ def test_regression_intervals_hold_the_truth_and_pair_the_models() -> None:
     rng = np.random.default_rng(1)
     y = rng.normal(size=400)
     noise = rng.normal(size=400)
-    found = error_intervals(y, y + noise, y + 0.9 * noise, {"a": y > 0, "b": y <= 0})
+    found = error_intervals(y, y + noise, y + 0.9 * noise, np.where(y > 0, "a", "b"))
     low, high = found["rmse"]["before"]
     assert low < 1.0 < high
     assert found["rmse"]["difference"][1] < 0  # sure, because paired
