@@ -88,7 +88,7 @@ def fit(
     ] = None,
     lam: Annotated[
         float | None,
-        typer.Option("--lam", min=0.0, help="The penalty itself.", rich_help_panel=HEAD),
+        typer.Option("--lam", help="The penalty itself, above 0.", rich_help_panel=HEAD),
     ] = None,
     select: Annotated[
         str | None,

@@ -13,6 +13,7 @@ from sklearn.utils.validation import validate_data
 
 from pcbm.errors import InputError
 from pcbm.heads.base import SparseLinear, checked_weights
+from pcbm.heads.inputs import refuse_complex
 from pcbm.heads.links import probabilities
 from pcbm.heads.settings import check_settings, class_weighted
 
@@ -146,6 +147,7 @@ class SparseLinearHead(ClassifierMixin, SparseLinear):
             Rows with equal entries share a fold of a cross-validation.
         """
         check_settings(self)
+        refuse_complex(X)
         checked, labels = validate_data(self, X, y, multi_output=True, dtype=np.float64)
         check_classification_targets(labels)
         scores = np.asarray(checked)

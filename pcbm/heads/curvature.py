@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pcbm.heads.metric import gram, mean_curvature, row_blocks, whole_block
+from pcbm.heads.metric import gram, mean_curvature, row_blocks, sizes, whole_block
 from pcbm.heads.model import Metric
 from pcbm.heads.penalties import Penalty
 from pcbm.heads.problem import Point, Problem
@@ -30,6 +30,12 @@ NEAR = 0.8  # share of the threshold at which a zero coefficient is let into the
 STEP = 1e7  # cost of a step besides its products, in operations of a large matrix product
 STEPS_WHOLE = 2.0  # steps that a whole Hessian is expected to need at one strength
 PASS, NARROW = 10.0, 50.0  # cost of a pass over the data per n K C, and per n K, likewise
+CAREFUL = 0.25  # length of a step below which the model was far too flat
+SHORTEST = 2.0**-30
+STEEP = 0.6  # gain of a step above which the model bends more than the loss
+MOST_DAMPING = 4.0
+FLAT = 1e-10  # share of the largest curvature that every model has: its minimum is finite
+LEAST_CAUTION, MORE_CAUTION = 1e-3, 10.0
 SOLVE = 3.0  # cost of a Newton solution per cube of its coordinates, likewise
 
 
@@ -64,6 +70,7 @@ class Curvature:
         self.everything = problem.datafit.coupled and rows * (width + 1) <= SMALL_WHOLE
         self.whole = self.everything
         self.damping: float = 1.0 if last is None else last.damping
+        self.caution: float = 0.0 if last is None else last.caution
         self._kept: dict[bool, _Kept] = {}
         few = problem.datafit.coupled and not self.everything  # blocks are approximate anyway
         self._sample_size = problem.n if problem.n <= (1 if few else 4) * SAMPLE else SAMPLE
@@ -83,6 +90,11 @@ class Curvature:
     def approximate(self) -> bool:
         """Whether steps are likely to need extrapolation."""
         return not self.exact or self._sample_size < self.problem.n
+
+    @property
+    def shortest(self) -> float:
+        """Share of the way to a model's minimum below which a better model is worth more."""
+        return CAREFUL if self.caution < 1.0 else SHORTEST
 
     def begin(self) -> None:
         """Start on a new penalty strength."""
@@ -104,24 +116,50 @@ class Curvature:
         kept = self._kept.get(self.whole)
         if kept is None or self._misses(kept.metric, point, penalty, tol):
             kept = self._kept[self.whole] = _Kept(self._build(point, penalty))
-        return kept.metric.scaled(self.damping)
+        metric = kept.metric.scaled(self.damping)
+        return self._cautious(metric) if self.caution else metric
 
-    def learn(self, ratio: float, step: float, to_go: float) -> None:
+    def _cautious(self, metric: Metric) -> Metric:
+        """Return a metric plus a share of what bounds every Hessian of the loss.
+
+        Where rows are fitted with certainty, rightly or wrongly, the Hessian is almost zero and
+        the minimum of its model is far away.
+        """
+        if self._gram is None:
+            self._gram = gram(self.problem)
+        more = self.caution * self.problem.datafit.bound * self._gram
+        if metric.chosen is None:
+            return Metric(metric.blocks + more)
+        blocks, first = metric.blocks.copy(), 0
+        for chosen in metric.chosen:
+            own = slice(first, first + int(chosen.sum()))
+            blocks[0, own, own] += more[np.ix_(chosen, chosen)]
+            first = own.stop
+        return Metric(blocks, metric.chosen)
+
+    def learn(self, ratio: float, length: float, gain: float, to_go: float) -> None:
         """Take note of how a step went.
 
         Parameters
         ----------
         ratio : share of the violation that the step left
-        step : its length
+        length, gain : of the step, see `pcbm.heads.solver.Advance`
         to_go : share of the violation now that the tolerance allows
         """
+        if length == 0.0 or (length < 1.0 and self.damping >= MOST_DAMPING):
+            self.caution = min(max(MORE_CAUTION * self.caution, LEAST_CAUTION), 1.0)
+        if length == 0.0:
+            return
         kept = self._kept[self.whole]
         kept.steps += 1
         self._ratios.append(ratio)
-        if step < 1.0:
-            self.damping = min(2.0 * self.damping, 1e8)
-        elif ratio < 0.5:
+        if length < 1.0:
+            self.damping = min(2.0 * self.damping, MOST_DAMPING)
+        elif ratio < 0.5 or gain > STEEP:
             self.damping = max(1.0, self.damping / 2.0)
+            self.caution /= MORE_CAUTION
+            if self.caution < LEAST_CAUTION**2:
+                self.caution = 0.0
         if to_go >= 1.0:
             return
         if self.exact:
@@ -214,10 +252,14 @@ class Curvature:
     def _build(self, point: Point, penalty: Penalty) -> Metric:
         coef, intercept = point.coef, point.intercept
         sample = bending_rows(self.problem, coef, intercept, self._sample_size)
+        least = FLAT * sample.datafit.bound * sizes(sample)
         if self.whole:
             chosen = self._choose(point, penalty)
-            return Metric(whole_block(sample, coef, intercept, chosen), chosen)
+            block = whole_block(sample, coef, intercept, chosen)
+            _add_diagonal(block, np.broadcast_to(least, chosen.shape)[chosen])
+            return Metric(block, chosen)
         blocks = row_blocks(sample, coef, intercept)
+        _add_diagonal(blocks, least)
         if sample.n < self.problem.n:
             if self._gram is None:
                 self._gram = gram(self.problem)
@@ -241,3 +283,9 @@ class Curvature:
             near = np.abs(slopes) > NEAR * penalty.l1
             chosen[:, :-1] = (near & penalty.free) | (point.coef != 0)
         return chosen
+
+
+def _add_diagonal(blocks: Array, numbers: Array) -> None:
+    """Add to the diagonals of blocks (B, D, D), in place."""
+    diagonal = np.arange(blocks.shape[1])
+    blocks[:, diagonal, diagonal] += numbers

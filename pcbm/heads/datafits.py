@@ -45,6 +45,10 @@ class Datafit(Protocol):
     def coupled(self) -> bool:
         """Whether the loss of one row depends on the predictors of the others."""
 
+    @property
+    def bound(self) -> float:
+        """The largest second derivative of l along a direction of its predictors."""
+
     def evaluate(self, eta: NDArray, part: slice = EVERYTHING) -> Evaluation:
         """Return value, slope and response at ``eta`` (C, m), the predictors of ``part``."""
 
@@ -79,6 +83,7 @@ class Multinomial:
     weights: Array
     n_rows: int
     coupled: bool = True
+    bound: float = 0.5  # of diag(p) - pp'
 
     def evaluate(self, eta: NDArray, part: slice = EVERYTHING) -> Evaluation:
         """Return value, slope w (p - y) and response p."""
@@ -132,6 +137,7 @@ class Logistic:
     targets: Array
     weights: Array
     coupled: bool = False
+    bound: float = 0.25
 
     @property
     def n_rows(self) -> int:
@@ -185,6 +191,7 @@ class Gaussian:
     targets: Array
     weights: Array
     coupled: bool = False
+    bound: float = 1.0
 
     @property
     def n_rows(self) -> int:

@@ -40,6 +40,7 @@ def on_device(problem: Problem, device: str) -> Problem:
         datafit=problem.datafit,
         free=problem.free,
         offset=problem.offset,
+        shift=problem.shift,
         constant=problem.constant,
         passes=problem.passes,
     )
@@ -242,6 +243,7 @@ class DeviceProblem(Problem):
             datafit=self.datafit.take(rows, weights),
             free=self.free,
             offset=None if self.offset is None else self.offset[:, rows],
+            shift=self.shift,
             constant=self.constant,
             passes=Passes(),
         )

@@ -54,6 +54,8 @@ def assign_folds(
             raise InputError(f"groups has shape {given.shape}: give one group for {n} rows")
         units = np.unique(given, return_inverse=True)[1]
     count = int(units.max()) + 1
+    if count < 2 and groups is not None:
+        raise InputError("groups are all equal, so no rows can be held out: give two or more")
     if count < folds:
         what = "rows" if groups is None else "groups"
         raise InputError(f"{count} {what} cannot make {folds} folds: give at most {count} folds")

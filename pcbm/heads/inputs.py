@@ -6,6 +6,7 @@ import numbers
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import issparse
 
 from pcbm.errors import InputError, near
 from pcbm.heads.datafits import Datafit, Gaussian, Logistic, Multinomial
@@ -17,6 +18,9 @@ from pcbm.heads.survey import Survey, as_source, refuse_not_finite, survey
 Array = NDArray[np.float64]
 
 COPY_UP_TO = 1 << 20  # entries of Z that are copied without a thought
+WIDEST, NARROWEST = 1e10, 1e-10  # half the span of a column; the second, of the widest column
+LARGEST_TARGET = 1e100  # of numbers to predict: their squares must be finite
+LARGEST_OFFSET = 1e6  # of log odds, from their mean: beyond it steps are lost in rounding
 CENTRED = 1e-6  # mean over largest entry, up to which a column counts as centred
 
 FAMILIES = ("multinomial", "grouped", "binomial", "multilabel", "gaussian")
@@ -39,23 +43,43 @@ def check_problem(
     if offset is not None:
         offset = _offset_columns(offset, n)
     found = survey(source, weights)
+    _check_reach(found)
     exists = weights > 0
     kept = None if exists.all() else np.flatnonzero(exists)
     if kept is not None:
         target, weights = target[kept], weights[kept]
         offset = None if offset is None else offset[kept]
     datafit, classes = datafit_of(target, family, weights)
+    shift = None
+    if offset is not None:
+        offset, shift = _check_offset(offset, datafit)
     return (
         Problem(
             features=_features(source, found, kept),
             datafit=datafit,
             free=_check_free(free, datafit.n_rows, width),
-            offset=None if offset is None else _check_offset(offset, datafit.n_rows),
+            offset=offset,
+            shift=shift,
             constant=found.constant,
             passes=Passes(1),  # the survey
         ),
         classes,
     )
+
+
+def _check_reach(found: Survey) -> None:
+    """Refuse columns whose squares, or whose slopes beside those of the intercepts, are lost."""
+    widest = float(found.reach.max())
+    if widest > WIDEST:
+        raise InputError(
+            f"Z has a column that spans {2 * widest:.3g}: standardise the columns, see "
+            "pcbm.heads.standardise"
+        )
+    if 0 < widest < NARROWEST:
+        raise InputError(
+            f"no column of Z spans more than {2 * widest:.3g}: standardise the columns, see "
+            "pcbm.heads.standardise"
+        )
 
 
 def check_family(family: str) -> None:
@@ -78,20 +102,37 @@ def _features(source: Source, found: Survey, kept: NDArray[np.intp] | None) -> R
     return rows
 
 
+def refuse_complex(X: object) -> None:
+    """Raise InputError if ``X`` holds complex numbers, in one line unlike scikit-learn's."""
+    if getattr(getattr(X, "dtype", None), "kind", "") == "c":
+        raise InputError("Complex data not supported: give real numbers, such as X.real")
+
+
 def check_target(y: ArrayLike, n: int) -> NDArray:
     """Return ``y`` as an array of n rows, without missing values."""
+    if y is None:
+        raise InputError("y is None: give one label per row of Z")
+    if issparse(y):
+        raise InputError("y is a sparse matrix: give y.toarray()")
     target = np.asarray(y)
     if target.ndim not in (1, 2) or len(target) != n:
         raise InputError(f"y has shape {target.shape} for {n} rows of Z: give one label per row")
     if target.dtype.kind == "f" and not np.isfinite(target).all():
         raise InputError("y holds values that are NaN or infinite: remove those rows")
+    if target.dtype.kind == "c":
+        raise InputError("y holds complex numbers: give labels, or real numbers")
+    if target.dtype.kind == "O" and any(label is None for label in target.flat):
+        raise InputError("y holds None: remove those rows")
     return target
 
 
 def _floats(values: ArrayLike, name: str) -> Array:
     """Return an array of floats, or say that ``name`` holds something else."""
     try:
-        return np.asarray(values, float)
+        given = np.asarray(values)
+        if given.dtype.kind == "c":
+            raise TypeError
+        return np.asarray(given, float)
     except (TypeError, ValueError):
         raise InputError(
             f"{name} holds values that are not numbers, or rows of unequal length: give numbers"
@@ -264,6 +305,9 @@ def datafit_of(target: NDArray, family: str, weights: Array) -> tuple[Datafit, N
     if not np.isfinite(values).all():
         raise InputError("y holds values that are NaN or infinite: remove those rows")
     if family == "gaussian":
+        largest = float(np.abs(values).max())
+        if largest > LARGEST_TARGET or 0 < largest < 1 / LARGEST_TARGET:
+            raise InputError(f"y holds numbers of size {largest:.3g}: scale them towards one")
         return Gaussian(values, weights), None
     if not np.isin(values, (0, 1)).all():
         raise InputError("y holds values other than 0 and 1: family 'multilabel' takes (n, C) 0/1")
@@ -281,9 +325,25 @@ def _check_free(free: ArrayLike | None, rows: int, width: int) -> NDArray[np.boo
     return mask
 
 
-def _check_offset(offset: Array, rows: int) -> Array:
-    if offset.shape[1] != rows or not np.isfinite(offset).all():
+def _check_offset(offset: Array, datafit: Datafit) -> tuple[Array, Array]:
+    """Return an offset (C, n) with weighted means of zero, and the means (C,).
+
+    What a softmax does not see, the mean over its rows, is taken off too.
+    """
+    rows = datafit.n_rows
+    if offset.shape[1] != rows:
+        raise InputError(f"offset has {offset.shape[1]} columns: give {rows}, one for each row")
+    bad = int((~np.isfinite(offset)).sum())
+    if bad:
+        raise InputError(f"offset holds {bad} values that are NaN or infinite: remove those rows")
+    if datafit.coupled:
+        offset = offset - offset.mean(axis=1, keepdims=True)
+    shift = datafit.weights @ offset
+    centred = np.ascontiguousarray((offset - shift).T)
+    largest = float(np.abs(centred).max())
+    if largest > LARGEST_OFFSET and not isinstance(datafit, Gaussian):
         raise InputError(
-            f"offset has {offset.shape[1]} columns or non-finite values: give {rows} finite ones"
+            f"offset lies up to {largest:.3g} from its mean: it adds to log odds, and beyond "
+            f"{LARGEST_OFFSET:g} they are mere rounding, so scale or clip it"
         )
-    return np.ascontiguousarray(offset.T)
+    return centred, shift

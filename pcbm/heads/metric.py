@@ -70,6 +70,16 @@ def gram(problem: Problem) -> Array:
     return out
 
 
+def sizes(problem: Problem) -> Array:
+    """Return the weighted mean squares of the features and of a constant, (K+1,)."""
+    out = np.ones(problem.shape[1] + 1)
+    out[:-1] = 0.0
+    for part in parts(problem.features, CHUNK):
+        features = problem.features.chunk(part)
+        out[:-1] += np.square(features) @ problem.datafit.weights[part].astype(features.dtype)
+    return out
+
+
 def whole_block(
     problem: Problem, coef: Array, intercept: Array, chosen: NDArray[np.bool_]
 ) -> Array:

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from pcbm.heads.penalties import Penalty
 from pcbm.heads.problem import Point
-from pcbm.heads.streaming import search
+from pcbm.heads.screen import Screen
+from pcbm.heads.solver import Outcome
+from pcbm.heads.streaming import Streamed, search
 from pcbm.heads.strengths import lam_max_of
 from pcbm.heads.task import Found, Task
 
@@ -22,19 +24,34 @@ ROUGHLY = 0.3  # tolerance of those, over their lam
 def newton_path(task: Task) -> Iterator[Found]:
     """Solve a task strength by strength, by proximal Newton steps."""
     screen = search(task.problem, grouped=task.net.grouped)
-    point, last = task.first, float(task.lams[0])
-    if task.first is task.null:
-        last = lam_max_of(task.null, task.net)
+    top = lam_max_of(task.null, task.net)
+    point, last = task.null, top
+    if task.first is not task.null:
+        point, last = task.first, float(task.lams[0])
     solved: list[Point] = []  # the last two, for the line through them
     for index, lam in enumerate(task.lams):
-        for rough in _between(last, lam):
-            point = screen.solve(point, task.net.at(rough), ROUGHLY * rough, task.max_iter).point
-        last, penalty = lam, task.net.at(lam)
-        ahead = _ahead(solved, task.lams[: index + 1], penalty)
-        outcome = screen.solve(point, penalty, task.tol * lam, task.max_iter, ahead)
-        point = outcome.point
+        ahead = _ahead(solved, task.lams[: index + 1], task.net.at(lam))
+        outcome = _solve(screen, task, point, last, lam, ahead)
+        if index == 0 and point is not task.null and not outcome.converged:
+            other = _solve(screen, task, task.null, top, lam, None)
+            outcome = min(outcome, other, key=lambda o: o.violation)
+        point, last = outcome.point, lam
         solved = [*solved, point][-2:]
         yield Found(point, outcome.n_iter)
+
+
+def _solve(
+    screen: Screen | Streamed,
+    task: Task,
+    point: Point,
+    last: float,
+    lam: float,
+    ahead: tuple[Array, Array] | None,
+) -> Outcome:
+    """Go from ``point``, the solution at the strength ``last``, to that at ``lam``."""
+    for rough in _between(last, lam):
+        point = screen.solve(point, task.net.at(rough), ROUGHLY * rough, task.max_iter).point
+    return screen.solve(point, task.net.at(lam), task.tol * lam, task.max_iter, ahead)
 
 
 def _ahead(solved: list[Point], lams: Array, penalty: Penalty) -> tuple[Array, Array] | None:

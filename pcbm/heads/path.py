@@ -22,6 +22,8 @@ from pcbm.heads.inputs import (
     check_tol,
 )
 from pcbm.heads.newton_path import newton_path
+from pcbm.heads.penalties import ElasticNet
+from pcbm.heads.problem import Point
 from pcbm.heads.solutions import Path, Recorder
 from pcbm.heads.strengths import grid, lam_max_of, null_point
 from pcbm.heads.task import Solver, Task
@@ -90,7 +92,7 @@ def elastic_net_path(
     free : (C, K) bool array, optional
         Coefficients that may move; the others are held at zero.
     start : (coef (C, K), intercept (C,)), optional
-        Where the first strength starts from.
+        Where the first strength starts from, if its objective there is below the null model's.
     penalty_factor : (K,) array, optional
         Non-negative factors f_j of the penalty; zero leaves a column unpenalised.
     lower, upper : float, (K,) or (C, K) array, optional
@@ -135,7 +137,7 @@ def elastic_net_path(
         path = paper_path(
             Z, y, lams, family=family, l1_ratio=l1_ratio, sample_weight=sample_weight, seed=seed
         )
-        _warn(path, tol)
+        _warn(path, tol, max_iter)
         return path
     problem, classes = check_problem(Z, y, family, sample_weight, offset, free)
     if device is not None:
@@ -147,11 +149,20 @@ def elastic_net_path(
         null = null_point(problem, net)
         if strengths is None:
             strengths = grid(lam_max_of(null, net), n_lams, lam_min_ratio)
-        begin = null if first is None else problem.at(net.feasible(first[0]), first[1])
+        begin = null if first is None else _begin(null, *first, net, float(strengths[0]))
         task = Task(problem, null, begin, strengths, net, tol=tol, max_iter=max_iter, seed=seed)
         path = replace(_solved(task, solver).path(family, classes), solver=solver)
-    _warn(path, tol)
+    _warn(path, tol, max_iter, offset=offset is not None)
     return path
+
+
+def _begin(null: Point, coef: Array, intercept: Array, net: ElasticNet, lam: float) -> Point:
+    """Return the start that was given, or the null model where its objective is no greater."""
+    penalty = net.at(lam)
+    with np.errstate(over="ignore", invalid="ignore"):  # of absurd numbers
+        given = null.problem.at(net.feasible(coef), intercept)
+        better = given.objective(penalty) < null.objective(penalty)
+    return given if better else null
 
 
 def _solved(task: Task, solver: str) -> Recorder:
@@ -181,16 +192,22 @@ def _solver(name: str) -> Solver:
     return minibatch_path
 
 
-def _warn(path: Path, tol: float) -> None:
+def _warn(path: Path, tol: float, max_iter: int, *, offset: bool = False) -> None:
     """Warn, once, of the strength that is furthest from its solution."""
     worst = int(path.kkt.argmax())
     above = int((path.kkt > tol * (1 + ROUNDING)).sum())
-    remedy = "standardise the columns" if path.solver == "newton" else "use solver='newton'"
-    if above:
-        warnings.warn(
-            f"solver={path.solver!r} left {above} of {len(path)} strengths above tol={tol:g}, at "
-            f"worst lam={path.lams[worst]:.4g} with a violation of {path.kkt[worst]:.2e} lam: "
-            f"raise tol or max_iter, or {remedy}",
-            ConvergenceWarning,
-            stacklevel=3,
-        )
+    if not above:
+        return
+    if path.solver != "newton":
+        remedy = "raise tol or max_iter, or use solver='newton'"
+    elif path.n_iter[worst] >= max_iter:
+        remedy = f"its {max_iter} iterations were not enough: raise max_iter or tol"
+    else:
+        remedy = "rounding hides any better step: raise tol, or standardise the columns"
+        remedy += ", or bring the offset nearer to its mean" if offset else ""
+    warnings.warn(
+        f"solver={path.solver!r} left {above} of {len(path)} strengths above tol={tol:g}, at "
+        f"worst lam={path.lams[worst]:.4g} with a violation of {path.kkt[worst]:.2e} lam: {remedy}",
+        ConvergenceWarning,
+        stacklevel=3,
+    )

@@ -48,9 +48,10 @@ class Tilt:
 class Problem:
     """The data of one fit, over some of its columns, in single or double precision.
 
-    Features are centred. With a free intercept that is a change of coordinates,
-    b_centred = b + W m, which keeps the intercept from being almost a combination of the
-    features. A `Point` lives in the coordinates of its problem.
+    Features and offset are centred. With free intercepts that is a change of coordinates,
+    b_centred = b + W m + s, which keeps the intercepts from being almost a combination of the
+    features, and predictors from losing digits to a large offset. A `Point` lives in the
+    coordinates of its problem.
 
     Parameters
     ----------
@@ -58,6 +59,7 @@ class Problem:
     datafit : the loss, C rows
     free : (C, K) bool array, coefficients that may move
     offset : (C, n) array or None, added to the predictors
+    shift : (C,) what was subtracted from the offset; or None
     tilt : added to the loss, in the coordinates of this problem; or None
     constant : whether no column varies, so that gradients are rounding alone
     passes : counts the readings of all rows
@@ -67,6 +69,7 @@ class Problem:
     datafit: Datafit
     free: NDArray[np.bool_]
     offset: Array | None = None
+    shift: Array | None = None
     tilt: Tilt | None = None
     constant: bool = False
     passes: Passes = field(default_factory=Passes)
@@ -90,6 +93,11 @@ class Problem:
     def means(self) -> Array:
         """What was subtracted from the features, (K,)."""
         return self.features.means
+
+    def moved(self, coef: Array) -> Array:
+        """Return what the change of coordinates adds to the intercepts of ``coef``, (C,)."""
+        added = coef @ self.means
+        return added if self.shift is None else added + self.shift
 
     def restrict(self, columns: NDArray[np.intp], dtype: DTypeLike) -> Problem:
         """Return the problem over some columns, in contiguous storage of this precision."""
@@ -179,7 +187,7 @@ class Problem:
     def at(self, coef: Array, intercept: Array) -> Point:
         """Return the point given by coefficients and intercepts for the features as they came."""
         coef = np.where(self.free, coef, 0.0)
-        return self.point(coef, intercept + coef @ self.means)
+        return self.point(coef, intercept + self.moved(coef))
 
 
 @dataclass(frozen=True)
@@ -203,7 +211,7 @@ class Point:
     @property
     def original_intercept(self) -> Array:
         """Intercepts (C,) for the features as they came."""
-        return self.intercept - self.coef @ self.problem.means
+        return self.intercept - self.problem.moved(self.coef)
 
     @property
     def original_slopes(self) -> Array:
@@ -236,7 +244,7 @@ class Point:
         return Point(
             problem,
             coef,
-            self.original_intercept + coef @ problem.means,
+            self.original_intercept + problem.moved(coef),
             self.loss,
             self.original_slopes[:, columns] - self.level[:, None] * problem.means,
             self.level,

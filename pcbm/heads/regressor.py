@@ -9,6 +9,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import validate_data
 
 from pcbm.heads.base import SparseLinear, checked_weights
+from pcbm.heads.inputs import refuse_complex
 from pcbm.heads.settings import check_settings
 
 Array = NDArray[np.float64]
@@ -98,6 +99,7 @@ class SparseLinearRegressor(RegressorMixin, SparseLinear):
             Rows with equal entries share a fold of a cross-validation.
         """
         check_settings(self)
+        refuse_complex(X)
         checked, values = validate_data(
             self, X, y, multi_output=True, y_numeric=True, dtype=np.float64
         )

@@ -48,7 +48,7 @@ def solve(
     noise = NOISE[point.problem.features.dtype.itemsize]
     # An error of an intercept counts in a column's violation times that column's mean.
     share = 1 / max(1.0, float(np.abs(point.problem.means).max(initial=0.0)))
-    for step in range(1, max_iter + 1):
+    for spent in range(1, max_iter + 1):
         if best.converged:
             break
         if waited > PATIENCE:
@@ -62,14 +62,28 @@ def solve(
         metric = curvature.metric(point, penalty, tol)
         inner = share * max(0.05 * violation, 0.3 * tol)
         minimum = minimise_model(point, metric, penalty, inner)
-        point, length = advance(point, minimum, penalty, extrapolation)
+        step = advance(point, minimum, penalty, extrapolation, curvature.shortest)
+        point = step.point
         before, violation = violation, point.violation(penalty)
-        curvature.learn(violation / before, length, tol / max(violation, tol))
+        curvature.learn(violation / before, step.length, step.gain, tol / max(violation, tol))
         waited = 0 if violation < best.violation else waited + 1
         if violation < best.violation:
-            best = Outcome(point, violation, step, violation <= tol)
-        best = replace(best, n_iter=step)
+            best = Outcome(point, violation, spent, violation <= tol)
+        best = replace(best, n_iter=spent)
     return best
+
+
+@dataclass(frozen=True)
+class Advance:
+    """A step: where it led, which share of the way to the model's minimum, and how well.
+
+    ``gain`` is the fall of the objective over what its slope promised: one half where the model
+    is exact, more where it is too steep; 0 for an extrapolation, which says nothing of the model.
+    """
+
+    point: Point
+    length: float
+    gain: float
 
 
 def advance(
@@ -77,8 +91,12 @@ def advance(
     minimum: tuple[Array, Array],
     penalty: Penalty,
     extrapolation: Extrapolation | None,
-) -> tuple[Point, float]:
-    """Return the next point and the share of the way to ``minimum`` that was taken."""
+    shortest: float = SHORTEST_STEP,
+) -> Advance:
+    """Go on to the extrapolation, to ``minimum``, or part of the way there.
+
+    Where shares down to ``shortest`` do not lower the objective enough, stay: the length is 0.
+    """
     coef, intercept = minimum
     before = point.objective(penalty)
     noise = NOISE[point.problem.features.dtype.itemsize] * abs(before)
@@ -92,21 +110,22 @@ def advance(
         guess = _guess(extrapolation, point, minimum, penalty)
         if guess is not None:
             if guess.objective(penalty) <= before + ARMIJO * predicted + noise:
-                return guess, 1.0
+                return Advance(guess, 1.0, 0.0)
             extrapolation.forget()
     length = 1.0
     trial = point.problem.point(coef, intercept)
-    while trial.objective(penalty) > before + ARMIJO * length * predicted + noise:
-        if length < SHORTEST_STEP:
-            break
+    while not trial.objective(penalty) <= before + ARMIJO * length * predicted + noise:
+        if extrapolation is not None:
+            extrapolation.forget()
         length *= 0.5
+        if length < shortest:
+            return Advance(point, 0.0, 0.0)
         trial = point.problem.point(
             point.coef + length * (coef - point.coef),
             point.intercept + length * (intercept - point.intercept),
         )
-    if length < 1.0 and extrapolation is not None:
-        extrapolation.forget()
-    return trial, length
+    fall = before - trial.objective(penalty)
+    return Advance(trial, length, fall / (-length * predicted) if predicted < 0 else 0.0)
 
 
 def _guess(

@@ -42,14 +42,17 @@ def standardise(
     found = survey(source, weights)
     centred = Read(source, found.means)
 
+    tiny = np.finfo(float).tiny
+    unit = np.where(found.reach > tiny, found.reach, 1.0)  # squares of huge numbers are infinite
+
     def moments(part: slice) -> tuple[Array, Array]:
-        block = centred.chunk(part)
+        block = centred.chunk(part) / unit[:, None]
         return block @ weights[part], np.square(block) @ weights[part]
 
     correction, variance = np.zeros((2, source.shape[1]))  # the first: rounding of the means
     for first, second in in_order(moments, parts(centred)):
         correction += first
         variance += second
-    scale = np.sqrt(np.maximum(variance - correction**2, 0.0))
-    rounding = 10 * np.finfo(float).eps * found.largest
-    return found.means + correction, np.where(scale <= rounding, 1.0, scale)
+    scale = unit * np.sqrt(np.maximum(variance - correction**2, 0.0))
+    rounding = np.maximum(10 * np.finfo(float).eps * found.largest, tiny)
+    return found.means + unit * correction, np.where(scale <= rounding, 1.0, scale)

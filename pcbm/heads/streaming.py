@@ -73,7 +73,7 @@ class Streamed:
                 self._screen, fresh = self._sampled(point), True
             minimum = self._minimum(self._screen, point, penalty, tol, max_iter, ahead)
             ahead = None
-            point, _ = advance(point, minimum, penalty, None)
+            point = advance(point, minimum, penalty, None).point
             before, violation = violation, point.violation(penalty)
             waited = 0 if violation < best.violation else waited + 1
             if violation < best.violation:

@@ -7,6 +7,7 @@ from typing import TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import issparse
 
 from pcbm.errors import InputError
 from pcbm.heads.rows import Read, Source, parts
@@ -23,12 +24,17 @@ class Survey:
     ----------
     means : (K,) weighted means
     largest : (K,) largest sizes among rows of positive weight
-    constant : whether no column varies among those rows
+    reach : (K,) half the distance between least and greatest among those rows
     """
 
     means: Array
     largest: Array
-    constant: bool
+    reach: Array
+
+    @property
+    def constant(self) -> bool:
+        """Whether no column varies."""
+        return not self.reach.any()
 
 
 def as_source(Z: ArrayLike | Source) -> Source:
@@ -55,6 +61,10 @@ def _gives_rows(Z: object) -> TypeGuard[Source]:
 
 
 def _matrix(Z: object) -> NDArray:
+    if issparse(Z):
+        raise InputError("Z is a sparse matrix: give Z.toarray()")
+    if np.iscomplexobj(Z):
+        raise InputError("Z holds complex numbers: give real ones, such as Z.real")
     try:
         return np.asarray(Z, float)  # type: ignore[call-overload]
     except (TypeError, ValueError):
@@ -92,7 +102,7 @@ def survey(source: Source, weights: Array) -> Survey:
         least, most = np.minimum(least, low), np.maximum(most, high)
     refuse_not_finite(bad)
     largest = np.maximum(np.abs(least), np.abs(most))
-    return Survey(first + shift, largest, bool((least == most).all()))
+    return Survey(first + shift, largest, np.maximum(most / 2 - least / 2, 0.0))
 
 
 def refuse_not_finite(bad: int) -> None:

@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from pcbm.heads import SparseLinearHead, SparseLinearRegressor, class_weighted, probabilities
+from pcbm.heads.inputs import refuse_complex
 from pcbm.model.base import ConceptModel
 from pcbm.model.logits import decided
 
@@ -157,6 +158,7 @@ class PostHocCBM(ConceptModel, ClassifierMixin, BaseEstimator):
             This estimator, fitted.
         """
         self._begin_fit()
+        refuse_complex(X)
         X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], multi_output=True)
         weight = _checked_weight(sample_weight, X)
         weight = class_weighted(self.class_weight, y, weight)
@@ -271,6 +273,7 @@ class PostHocCBMRegressor(ConceptModel, RegressorMixin, BaseEstimator):
     def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:
         """Fit projection, head and residual; ``y`` has shape (n,) or (n, C)."""
         self._begin_fit()
+        refuse_complex(X)
         X, y = validate_data(
             self, X, y, dtype=[np.float64, np.float32], multi_output=True, y_numeric=True
         )

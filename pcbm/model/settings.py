@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -65,6 +66,8 @@ class FitSettings:
         if len(choosing) > 1:
             named = " and ".join(_option(name) for name in choosing)
             raise InputError(f"{named} each choose the path point: give one of them")
+        if self.lam is not None and not 0 < self.lam < math.inf:
+            raise InputError(f"lam was given as {self.lam:g}: give a number above 0")
         if self.solver == "glmnet":
             load_glmnet()  # likewise a package that is not there
         if self.solver == "sgd" and self.lam is None:

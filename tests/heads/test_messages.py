@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 from selection_problems import a_path
 
 from pcbm.errors import InputError
@@ -39,6 +40,12 @@ PATHS = {
     "no rows": ({"Z": Z[:0], "y": Y[:0]}, "Z has shape (0, 4)"),
     "words": ({"Z": np.full((30, 4), "a")}, "Z"),
     "length": ({"y": Y[:-1]}, "y has shape (29,)"),
+    "sparse": ({"Z": csr_array(Z)}, "Z is a sparse matrix: give Z.toarray()"),
+    "complex": ({"Z": Z + 1j}, "Z holds complex numbers"),
+    "no labels": ({"y": None}, "y is None: give one label per row"),
+    "sparse labels": ({"y": csr_array(np.eye(30))}, "y is a sparse matrix"),
+    "complex labels": ({"y": Y + 1j}, "y holds complex numbers"),
+    "None among labels": ({"y": np.where(FIRST, None, Y)}, "y holds None"),
     "scalar": ({"y": 3}, "y"),
     "one class": ({"y": np.zeros(30)}, "only the class"),
     "matrix of labels": ({"y": np.c_[Y, Y]}, "y has shape (30, 2)"),
@@ -55,7 +62,8 @@ PATHS = {
     "offset columns": ({"offset": np.zeros((30, 2))}, "offset has 2 columns"),
     "offset rows": ({"offset": np.zeros((7, 3))}, "offset"),
     "offset of the wrong way round": ({"offset": np.zeros((3, 30))}, "offset"),
-    "NaN offset": ({"offset": np.full((30, 3), np.nan)}, "offset"),
+    "NaN offset": ({"offset": HOLE[:, :3]}, "offset holds 1 values that are NaN or infinite"),
+    "complex offset": ({"offset": Z[:, :3] + 1j}, "offset holds values that are not numbers"),
     "free shape": ({"free": np.ones((2, 4), bool)}, "shape (2, 4)"),
     "free numbers": ({"free": np.ones((3, 4))}, "free is float64"),
     "ratio": ({"l1_ratio": 1.5}, "l1_ratio=1.5"),
@@ -163,6 +171,13 @@ def test_labels_of_estimators():
         one_line(error, part)
 
 
+def test_complex_numbers_given_to_estimators():
+    for cls in (SparseLinearHead, SparseLinearRegressor):
+        with pytest.raises(InputError) as error:
+            cls().fit(Z + 1j, Y)
+        one_line(error, "Complex data not supported: give real numbers")
+
+
 def path():
     return elastic_net_path(Z, Y, lams=[0.01, 0.005])
 
@@ -179,6 +194,7 @@ SELECTION = [
     (lambda: cross_validated_lam(Z, Y, folds=2.5), "folds=2.5"),
     (lambda: cross_validated_lam(Z, Y, folds=31), "30 rows cannot make 31 folds"),
     (lambda: cross_validated_lam(Z, Y, groups=Y), "3 groups cannot make 5 folds"),
+    (lambda: cross_validated_lam(Z, Y, groups=0 * Y), "groups are all equal, so no rows can"),
     (lambda: cross_validated_lam(Z, Y, groups=Y[:7]), "groups has shape (7,)"),
     (lambda: cross_validated_lam(Z, Y, folds=Y[:7]), "folds has shape (7,)"),
     (lambda: cross_validated_lam(Z, Y, folds=Y, groups=Y), "keep one"),

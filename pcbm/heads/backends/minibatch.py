@@ -20,7 +20,6 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from pcbm.heads.datafits import Gaussian, Multinomial
 from pcbm.heads.penalties import Penalty
 from pcbm.heads.problem import Point, Problem
 from pcbm.heads.task import Found, Task, block
@@ -144,21 +143,11 @@ class Saga:
             gram += Z.T @ (Z * weights[part, None])
             squares = np.einsum("ij,ij->i", Z, Z)
             largest = max(largest, float((n * weights[part] * squares).max()))
-        bend = bound_of(problem)
+        bend = problem.datafit.bound
         mean, largest = bend * float(np.linalg.eigvalsh(gram)[-1]), bend * largest
         batch = min(int(np.clip(largest / mean, SMALLEST_BATCH, LARGEST_BATCH)), n)
         share = n * (batch - 1) / (batch * max(n - 1, 1))
         return batch, 1 / (4 * (share * mean + (1 - share) * largest))
-
-
-def bound_of(problem: Problem) -> float:
-    """Return the largest second derivative of a row's loss along a direction of its predictors.
-
-    1/2 for a softmax (the largest eigenvalue of diag(p) - pp'), 1/4 for logistic losses.
-    """
-    if isinstance(problem.datafit, Gaussian):
-        return 1.0
-    return 0.5 if isinstance(problem.datafit, Multinomial) else 0.25
 
 
 def proximal(coef: Array, penalty: Penalty, step: float) -> Array:
