@@ -14,13 +14,14 @@ from pcbm.backbones.spec import LIBRARIES, parse_spec
 
 if TYPE_CHECKING:
     from pcbm.backbones.backbone import Backbone
-    from pcbm.backbones.load import load_backbone, reload_backbone
+    from pcbm.backbones.load import load_backbone, load_tower, reload_backbone
 
 __all__ = [
     "LIBRARIES",
     "Backbone",
     "check_same_backbone",
     "load_backbone",
+    "load_tower",
     "parse_spec",
     "reload_backbone",
 ]
@@ -28,6 +29,7 @@ __all__ = [
 _NEEDS_TORCH = {
     "Backbone": "pcbm.backbones.backbone",
     "load_backbone": "pcbm.backbones.load",
+    "load_tower": "pcbm.backbones.load",
     "reload_backbone": "pcbm.backbones.load",
 }
 

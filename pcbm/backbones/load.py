@@ -90,6 +90,26 @@ def reload_backbone(record: Mapping[str, Any], *, device: str = "auto") -> Backb
     return backbone
 
 
+def load_tower(spec: str, *, device: str = "auto") -> Tower:
+    """Load a model as its library gives it: for what needs gradients, or many layers at once.
+
+    It is in evaluation mode, in single precision, on the device; its weights take no gradients.
+
+    Raises
+    ------
+    InputError
+        The name is ``none`` or unknown, or the model cannot be fetched or does not fit.
+    """
+    parsed = parse_spec(spec)
+    if parsed.library == "none":
+        raise InputError("the backbone 'none' is no network: name one, as LIBRARY:WHAT")
+    target = choose_device(device)
+    tower = _load_tower(parsed, None)
+    tower.module.eval().requires_grad_(False).float()
+    _move(tower, target, parsed)
+    return tower
+
+
 def _build(
     spec: Spec,
     layer: str | None,
