@@ -32,6 +32,7 @@ from pcbm.cli.judging import (
 from pcbm.cli.judging_views import judgement_blocks
 from pcbm.cli.options import BackboneChoice, Common
 from pcbm.cli.output import Block, Line, Result, Table, warning_lines
+from pcbm.cli.page_check import page_check
 from pcbm.cli.pairs import PairsOption, WithOption, WithoutOption, read_pairs
 from pcbm.cli.plans import Wanted, edit_plan
 from pcbm.errors import InputError
@@ -297,11 +298,14 @@ def _edited(
         warnings += learnt_there(data.given, sets)
     learnt = (data.train, data.pairs)
     evaluation = evaluation_of(before.model, model, plan, sets, wished, learnt, common)
+    seen, said, off = page_check(plan, before, model, run, wished.data, evaluation, choice, common)
+    if evaluation is not None and plan.page is not None:
+        evaluation = {**evaluation, "page": seen}
     step = replace(
         step,
         evaluation=evaluation,
-        notes=(*step.notes, *data.notes),
-        warnings=(*step.warnings, *data.warnings, *warnings),
+        notes=(*step.notes, *data.notes, *said),
+        warnings=(*step.warnings, *data.warnings, *warnings, *off),
     )
     after = edited_run(before, model, step)
     save_run(after, out, force=force)

@@ -203,6 +203,8 @@ def command(function: Callable[..., Result]) -> Callable[..., None]:
         with _one_line_warnings(common), contextlib.redirect_stdout(sys.stderr):
             result = function(**built, **values)
         emit(result, as_json=common.json)
+        if result.then is not None:
+            result.then()
 
     last = sorted(grouped.values(), key=lambda item: item[0] is _common)
     every = [*own, *(option for _, options in last for option in options)]

@@ -39,10 +39,14 @@ Block = Line | Table
 
 @dataclass(frozen=True)
 class Result:
-    """What a command found: the JSON document, and how to tell it to a person."""
+    """What a command found: the JSON document, and how to tell it to a person.
+
+    ``then`` is called when that was printed, by commands that go on until they are interrupted.
+    """
 
     document: Mapping[str, Any]
     view: Callable[[], Sequence[Block]]
+    then: Callable[[], None] | None = None
 
 
 def warning_lines(warnings: Sequence[str]) -> list[Block]:

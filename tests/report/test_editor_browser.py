@@ -1,245 +1,27 @@
-"""The editor in a real browser: its numbers are Python's, and it can be used by anybody."""
+"""The editor in a real browser: anybody can use it, and its plan arrives as it was seen."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import editing_page
 import numpy as np
 import pytest
-from scipy.stats import norm
+from editor_browser import Open, numbers, put
 
+from pcbm import PostHocCBM
+from pcbm.concepts import ConceptBank
 from pcbm.editing import EditPlan
 from pcbm.model import Run
-from pcbm.model.contributions import contributions
 from pcbm.model.pipeline import evaluate_model
 from pcbm.report import render_report
-from pcbm.report.editor import Cases, editor_part
+from pcbm.report.editor import Cases, ReportServer, editor_part, evaluator
 
 pytestmark = pytest.mark.browser
-CHROMIUM = "/usr/bin/chromium"
-Open = Callable[..., Any]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    sync = pytest.importorskip("playwright.sync_api")
-    if not Path(CHROMIUM).exists():
-        pytest.skip(f"no browser at {CHROMIUM}")
-    with sync.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def show(chromium: Any, tmp_path: Path) -> Iterator[Open]:
-    """Return a function that opens a run's page; nothing may be loaded, and no error told."""
-    faults: list[str] = []
-    contexts = []
-
-    def open_page(run: Run, cases: Cases, **options: Any) -> Any:
-        path = tmp_path / f"report-{len(contexts)}.html"
-        path.write_text(render_report(run, editor=editor_part(run, cases)), encoding="utf-8")
-        context = chromium.new_context(**options)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda m: faults.append(m.text) if m.type in ("error", "warning") else 0)
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("dialog", lambda dialog: faults.append(dialog.message))
-        own = ("file:", "data:", "blob:")
-        page.on("request", lambda r: None if r.url.startswith(own) else faults.append(r.url))
-        page.goto(path.as_uri())
-        page.wait_for_selector("#ed:visible")
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert faults == []
-
-
-def random_plan(run: Run, rng: np.random.Generator, edits: int = 6) -> EditPlan:
-    """Return edits of every kind on random concepts and, where there are several rows, classes."""
-    model, plan = run.model, EditPlan()
-    names = [str(c) for c in getattr(model, "classes_", [])]
-    if len(model.coef_) == 1:
-        names = []
-    for _ in range(edits):
-        concept = str(rng.choice(model.concept_names_))
-        own = None
-        if names and rng.random() < 0.5:
-            own = [str(n) for n in rng.choice(names, rng.integers(1, len(names)), replace=False)]
-        op = rng.integers(4)
-        if op < 2:
-            plan = plan.zero(concept, own, at=("mean", "boundary")[op])
-        elif op == 2:
-            plan = plan.scale(concept, float(rng.normal()), own)
-        else:
-            plan = plan.set(concept, float(rng.normal()), own)
-    return plan
-
-
-def put(page: Any, plan: EditPlan) -> None:
-    page.evaluate("edits => pcbmEditor.put(edits)", plan.as_dict()["edits"])
-
-
-def numbers(page: Any, what: str) -> np.ndarray:
-    return np.array(json.loads(page.evaluate(f"JSON.stringify(Array.from({what}))")))
-
-
-def logits(model: Any, X: np.ndarray) -> np.ndarray:
-    found = model.predict(X) if not hasattr(model, "classes_") else model.decision_function(X)
-    return np.asarray(found).reshape(len(X), -1)
-
-
-@pytest.mark.filterwarnings("ignore:.*softmax compares the classes", "ignore:.*residual model")
-@pytest.mark.parametrize("residual", ["none", "linear"])
-@pytest.mark.parametrize("task", editing_page.TASKS)
-def test_the_page_decides_as_python_does(show: Open, task: str, residual: str) -> None:
-    run, cases = editing_page.example(task, residual)
-    page, rng = show(run, cases), np.random.default_rng(7)
-    X = np.asarray(cases.acts.X)
-    for _ in range(8):
-        plan = random_plan(run, rng)
-        edited = plan.apply(run.model)
-        put(page, plan)
-        assert numbers(page, "pcbmEditor.now.coef").tolist() == edited.coef_.ravel().tolist()
-        assert numbers(page, "pcbmEditor.now.intercept").tolist() == edited.intercept_.tolist()
-        expected = logits(edited, X)
-        found = numbers(page, "pcbmEditor.now.logits").reshape(-1, len(X)).T
-        assert np.abs(found - expected).max() < 1e-4
-        if task == "regression":
-            continue
-        sure = np.abs(expected).min(axis=1) > 1e-4
-        if task == "multiclass":
-            ranked = np.sort(expected, axis=1)
-            sure = ranked[:, -1] - ranked[:, -2] > 1e-4
-        assert sure.mean() > 0.95
-        decided = numbers(page, "pcbmEditor.now.decided").reshape(-1, len(X)).T
-        predicted = np.asarray(edited.predict(X))
-        if task != "multilabel":
-            decided, predicted = edited.classes_[decided[:, 0]], predicted
-        assert (decided[sure] == predicted[sure]).all()
-
-
-@pytest.mark.filterwarnings("ignore:.*softmax compares the classes")
-@pytest.mark.parametrize("task", editing_page.TASKS)
-def test_figures_of_all_rows_are_those_of_evaluate(show: Open, task: str) -> None:
-    run, cases = editing_page.example(task)
-    page = show(run, cases)
-    plan = random_plan(run, np.random.default_rng(3))
-    put(page, plan)
-    figures = page.evaluate("pcbmEditor.figures")
-    X = np.asarray(cases.acts.X)
-    measure = "rmse" if task == "regression" else "accuracy"
-    for side, model in (("before", run.model), ("after", plan.apply(run.model))):
-        expected = evaluate_model(model, X, cases.y, cases.acts.group)
-        for row in figures["overall"]:
-            assert row[side]["value"] == pytest.approx(expected[row["measure"]], abs=1e-6)
-        for kind in ("groups", "classes"):
-            table = expected["per_group" if kind == "groups" else "per_class"] or {}
-            assert [row["name"] for row in figures[kind]] == list(table)
-            for row in figures[kind]:
-                assert row[side]["value"] == pytest.approx(table[row["name"]][measure], abs=1e-6)
-    before, after = run.model.predict(X), plan.apply(run.model).predict(X)
-    moved = (before != after).reshape(len(X), -1).any(axis=1)
-    assert figures["changed"]["rows"] == np.flatnonzero(moved).tolist()
-    assert figures["changed"]["value"] == pytest.approx(moved.mean())
-
-
-def wilson(weight: np.ndarray, hit: np.ndarray) -> tuple[float, float, float]:
-    """Return a weighted share and its interval, from the formulas of the documentation."""
-    total, z = weight.sum(), norm.ppf(0.975)
-    p = float(weight @ hit / total)
-    variance = float(((weight * (hit - p)) ** 2).sum() / total**2)
-    n = min(len(hit), p * (1 - p) / variance) if 0 < p < 1 else total**2 / (weight**2).sum()
-    middle = (p + z**2 / (2 * n)) / (1 + z**2 / n)
-    reach = z / (1 + z**2 / n) * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
-    return p, middle - reach, middle + reach
-
-
-def test_weighted_figures_and_intervals_follow_their_formulas(show: Open) -> None:
-    run, cases = editing_page.example("multiclass")
-    page = show(run, cases)
-    weight = np.random.default_rng(0).uniform(0.5, 6.0, len(cases))
-    # The sample is small enough to be shown whole, so that weights are put in by hand.
-    page.evaluate("weight => pcbmEditor.sample.weight.set(weight)", weight.tolist())
-    plan = EditPlan().zero("concept 0").set("concept 3", -0.7)
-    put(page, plan)
-    figures = page.evaluate("pcbmEditor.figures")
-    X, group = np.asarray(cases.acts.X), cases.acts.group
-    before = (run.model.predict(X) == cases.y).astype(float)
-    after = (plan.apply(run.model).predict(X) == cases.y).astype(float)
-    sets = {"": np.ones(len(X), bool)} | {str(g): group == g for g in np.unique(group)}
-    rows = figures["overall"] + figures["groups"]
-    assert [row["name"] for row in rows] == list(sets)
-    for row, inside in zip(rows, sets.values(), strict=True):
-        for side, hit in (("before", before), ("after", after)):
-            found = [row[side][key] for key in ("value", "low", "high")]
-            assert found == pytest.approx(wilson(weight[inside], hit[inside]), abs=1e-9)
-        change = float(np.average((after - before)[inside], weights=weight[inside]))
-        assert row["change"]["value"] == pytest.approx(change)
-        assert row["change"]["low"] < change < row["change"]["high"]
-
-
-def test_intervals_of_draws_hold_the_figure_of_all_rows(show: Open) -> None:
-    """The intervals are meant for 95 of 100 draws; 93 are enough, and not all of them."""
-    run, cases = editing_page.example("multiclass")
-    page = show(run, cases)
-    rng = np.random.default_rng(5)
-    size, draws = np.array([4000, 900, 100]), 400
-    chance = np.array([[0.95, 0.9], [0.7, 0.6], [0.4, 0.8]])  # right before, right after
-    sample = np.array([90, 60, 30])
-    weight = np.repeat(size / sample, sample)
-    truth = (chance * size[:, None]).sum(axis=0) / size.sum()
-    coverage = {"before": 0, "after": 0, "change": 0}
-    hits = rng.random((draws, sample.sum(), 2)) < np.repeat(chance, sample, axis=0)
-    found = page.evaluate(
-        """([weight, draws]) => JSON.stringify(draws.map(([before, after]) => {
-          const rows = weight.map((_, i) => i);
-          const [a, b] = [before, after].map((hits) => (i) => Number(hits[i]));
-          const { share, shareChange } = pcbmEditor.measures;
-          return { before: share(weight, rows, a), after: share(weight, rows, b),
-                   change: shareChange(weight, rows, a, b) };
-        }))""",
-        [
-            weight.tolist(),
-            [["".join(map(str, one[:, j])) for j in (0, 1)] for one in hits.astype(int)],
-        ],
-    )
-    targets = {"before": truth[0], "after": truth[1], "change": truth[1] - truth[0]}
-    for one in json.loads(found):
-        for name, target in targets.items():
-            coverage[name] += one[name]["low"] <= target <= one[name]["high"]
-    assert min(coverage.values()) >= 0.93 * draws, coverage
-    assert max(coverage.values()) < draws
-
-
-@pytest.mark.filterwarnings("ignore:.*residual model")
-@pytest.mark.parametrize("task", editing_page.TASKS)
-def test_an_explanation_is_pythons_and_adds_up(show: Open, task: str) -> None:
-    run, cases = editing_page.example(task, "linear")
-    page = show(run, cases)
-    plan = EditPlan().scale("concept 1", 0.4).zero("concept 2")
-    put(page, plan)
-    edited, X = plan.apply(run.model), np.asarray(cases.acts.X)
-    scores = (edited.transform(X) - edited.mean_) / edited.scale_
-    expected = contributions(
-        scores, edited.coef_, edited.intercept_, edited.residual_.decision(X), edited.head_.family_
-    )
-    for i in (0, 17, 255):
-        found = page.evaluate("i => pcbmEditor.explain(i)", i)
-        assert found["values"] == pytest.approx(expected.values[i].tolist(), abs=1e-5)
-        assert found["margin"] == pytest.approx(float(expected.margin[i]), abs=1e-4)
-        page.evaluate("() => document.getElementById('ed-which').value = 'all'")
-        page.fill("#ed-row-search", f"row-{i}")
-        page.check(f'#ed-rows input[value="{i}"]')
-        shown = page.inner_text("#ed-case .sum .num").split()[0].replace("\u2212", "-")
-        assert float(shown) == pytest.approx(float(expected.margin[i]), abs=6e-4)
 
 
 def status(page: Any) -> str:
@@ -376,3 +158,199 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_a_phone(
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     for target in page.query_selector_all("#ed button:visible, #ed select:visible"):
         assert target.bounding_box()["height"] >= 24  # WCAG 2.2, 2.5.8
+
+
+HOSTILE = (
+    "</script><img src=x onerror=alert(1)>",
+    "\"><svg onload=alert(2)>' onmouseover='alert(3)",
+    "emoji 🦓 and right-to-left \u202e\u05d0\u05d1\u05d2 \u2069 \u0627",
+    "long " + "x" * 500,
+    "controls \x01\x1b\x7f &amp; <b>bold</b> line\nbreak\u2028end",
+    "Straße",
+    "STRASSE",
+    "${alert(4)} {{ 7 * 7 }} `",
+)
+
+
+def hostile_example() -> tuple[Run, Cases]:
+    """Return a run and rows in which every name from outside tries to break the page."""
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(240, 12))
+    y = np.array(HOSTILE[:4])[X[:, :4].argmax(axis=1)]
+    bank = ConceptBank(list(HOSTILE), np.eye(len(HOSTILE), 12))
+    model = PostHocCBM(bank, lam=0.01, n_lams=3).fit(X, y)
+    run = Run.of_model(model)
+    run.metrics["run"] = "runs/'; alert(5) #"
+    group = np.array(HOSTILE[2:6])[rng.integers(0, 4, 240)]
+    data = editing_page.dataset(X, y, group)
+    ids = np.array([f"{name} {i}" for i, name in enumerate(np.resize(HOSTILE, 240))])
+    found = editing_page.cases(run, replace(data, ids=ids, source=HOSTILE[0]), y)
+    return run, found
+
+
+def test_names_from_outside_stay_text_and_come_back_whole(show: Open, tmp_path: Path) -> None:
+    run, cases = hostile_example()
+    page = show(run, cases)
+    assert page.evaluate("pcbmEditor.model.concepts") == list(HOSTILE)
+    page.fill("#ed-search", "strasse")
+    page.click("#ed-all")
+    assert page.inner_text("#ed-chosen") == "2 chosen"  # two names that differ in case alone
+    page.fill("#ed-search", "")
+    page.click("#ed-all")
+    page.click("summary:has-text('Groups of concepts')")
+    page.fill("#ed-group-name", HOSTILE[0])
+    page.click("#ed-group-keep")
+    page.check("input[name=ed-scope][value=some]")
+    for box in page.query_selector_all("#ed-classes input")[:3]:
+        box.check()
+    page.click("#ed-zero")
+    page.fill("#ed-author", HOSTILE[1])
+    page.fill("#ed-row-search", "zebra")
+    page.select_option("#ed-which", "wrong")
+    page.fill("#ed-row-search", "")
+    added = page.evaluate(
+        "[...document.querySelectorAll('#ed img, #ed b, #ed script, #ed svg [onload]')].length"
+    )
+    assert added == 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1280
+    with page.expect_download() as download:
+        page.click("#ed-save")
+    download.value.save_as(tmp_path / "plan.json")
+    plan = EditPlan.load(tmp_path / "plan.json")
+    assert [edit.concept for edit in plan.edits] == list(HOSTILE)
+    assert {edit.classes for edit in plan.edits} == {tuple(map(str, run.model.classes_[:3]))}
+    assert plan.author == HOSTILE[1]
+    text = (tmp_path / "plan.json").read_text(encoding="utf-8")
+    assert json.loads(text) == plan.as_dict()
+    assert text.split('"chosen_on"')[0] == plan.to_json().split('"chosen_on"')[0]
+    plan.check(run.model)
+    assert page.inner_text("#ed-command") == (
+        "pcbm edit 'runs/'\\''; alert(5) #' --plan plan.json --out RUN2 --eval DATA"
+    )
+
+
+def test_one_row_for_two_classes_offers_no_class(show: Open) -> None:
+    run, cases = editing_page.example("binary")
+    page = show(run, cases)
+    assert not page.is_visible("input[name=ed-scope]")
+    assert "positive speaks for yes, negative for no" in page.inner_text("#ed-one-row")
+    page.click("#ed-all")
+    page.click("#ed-zero")
+    assert {edit["classes"] for edit in edits(page)} == {None}
+
+
+def save_zoo(folder: Path) -> tuple[Path, Path]:
+    """Fit a run with a cue in its data; return its folder and the data."""
+    from pcbm.cli.main import run as pcbm
+
+    rng = np.random.default_rng(8)
+    y = rng.integers(0, 3, 900)
+    group = rng.random(900) < 0.15
+    X = rng.normal(size=(900, 10))
+    X[np.arange(900), y] += 1.5
+    X[:, 5] += np.where(group, y - 1.0, 1.0 - y)
+    split = np.where(np.arange(900) < 700, "train", "test")
+    data, bank, run = folder / "zoo.npz", folder / "bank.safetensors", folder / "run"
+    names = np.array(["ant", "bee", "cat"])
+    np.savez(data, X=X, y=names[y], split=split, group=np.where(group, "odd", "usual"))
+    ConceptBank(["wings", "sting", "fur", "legs", "tail", "frame"], np.eye(6, 10)).save(bank)
+    words = ["fit", data, "--concepts", bank, "--control-repeats", "0", "--select", "min"]
+    assert pcbm([*map(str, words), "--out", str(run), "--quiet"]) == 0
+    return run, data
+
+
+@pytest.fixture(scope="module")
+def zoo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    return save_zoo(tmp_path_factory.mktemp("zoo"))
+
+
+def test_an_exported_plan_gives_the_same_figures_through_the_command_line(
+    show: Open, zoo: tuple[Path, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from pcbm.cli.editing_page import named_cases
+    from pcbm.cli.main import run as pcbm
+    from pcbm.cli.options import BackboneChoice, Common
+    from pcbm.model import load_run
+
+    folder, data = zoo
+    run = load_run(folder)
+    page = show(run, named_cases(run, folder, str(data), BackboneChoice(), Common(quiet=True)))
+    page.fill("#ed-search", "frame")
+    page.click("#ed-all")
+    page.click("#ed-zero")
+    page.fill("#ed-reason", "no frame in use")
+    with page.expect_download() as download:
+        page.click("#ed-save")
+    plan = tmp_path / "plan.json"
+    download.value.save_as(plan)
+    figures = page.evaluate("pcbmEditor.figures")
+    judge = ["--eval", str(data), "--control-repeats", "0", "--no-curve", "--json"]
+    words = ["edit", str(folder), "--plan", str(plan), "--out", str(tmp_path / "edited")]
+    capfd.readouterr()
+    assert pcbm([*words, *judge]) == 0
+    told = json.loads(capfd.readouterr().out)
+    seen = told["evaluation"]["page"]
+    assert seen["own_rows"] is True
+    assert seen["n"] == page.evaluate("pcbmEditor.sample.n") == 140
+    assert [one["inside"] for one in seen["figures"]] == [True] * len(seen["figures"])
+    rows = figures["overall"] + figures["groups"] + figures["classes"]
+    after = {row["name"] or None: row["after"]["value"] for row in rows}
+    assert {"all", "group", "class"} == {one["of"] for one in seen["figures"]}
+    for one in seen["figures"]:
+        assert one["all"] == pytest.approx(after[one["name"]], abs=1e-9)
+        assert one["page"] == pytest.approx(one["all"], abs=1e-6)
+    entry = told["edits"][-1]["plan"]
+    assert entry["reason"] == "no frame in use"
+    assert entry["chosen_on"]["rows"] == "val"
+    edited = load_run(tmp_path / "edited").model
+    assert edited.coef_.ravel().tolist() == numbers(page, "pcbmEditor.now.coef").tolist()
+
+
+def test_a_served_page_shows_the_servers_figures_beside_its_own(
+    chromium: Any, zoo: tuple[Path, Path]
+) -> None:
+    from pcbm.cli.editing_page import named_cases
+    from pcbm.cli.options import BackboneChoice, Common
+    from pcbm.model import load_run
+
+    folder, data = zoo
+    run = load_run(folder)
+    cases = named_cases(run, folder, str(data), BackboneChoice(), Common(quiet=True))
+    html = render_report(run, editor=editor_part(run, cases, served=True))
+    server = ReportServer(html, evaluator(run, cases))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    page = chromium.new_page()
+    faults: list[str] = []
+    page.on("console", lambda m: faults.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    try:
+        page.goto(server.url)
+        page.click("#ed-ask")
+        assert page.inner_text("#ed-answer") == "Make an edit first."
+        page.fill("#ed-search", "frame")
+        page.click("#ed-all")
+        page.click("#ed-zero")
+        page.click("#ed-ask")
+        page.wait_for_selector("#ed-answer table")
+        lines = page.inner_text("#ed-answer table tbody").split("\n")
+        assert lines[0].startswith("Accuracy")
+        assert "outside" not in page.inner_text("#ed-answer")
+        found = [t.strip() for t in page.inner_text("#ed-answer tr:has-text('Accuracy')").split()]
+        expected = evaluate_model(
+            EditPlan().zero("frame").apply(run.model),
+            np.asarray(cases.acts.X)[cases.chosen.rows],
+            cases.labels,
+        )
+        shown = f"{100 * expected['accuracy']:.1f}%"
+        assert found.count(shown) == 2  # the page's figure, and Python's
+        assert page.request.get(server.url + "x").status == 403
+        assert faults == []
+        server.shutdown()
+        thread.join()
+        page.click("#ed-ask")
+        page.wait_for_selector("#ed-answer:has-text('The server does not answer')")
+    finally:
+        server.shutdown()
+        thread.join()
+        page.close()

@@ -12,7 +12,7 @@ from PIL import Image
 from pcbm.activations import Dataset
 from pcbm.activations.images import UnreadableError, open_image
 
-INPUT_BYTES = 300_000
+INPUT_BYTES = 250_000
 PICTURE = 96  # pixels on the longer side
 QUALITY = 70
 LONGEST_TEXT = 400

@@ -144,12 +144,12 @@ def columns_and_rows(coef: np.ndarray, *, residual: bool) -> tuple[np.ndarray, i
     Concepts without a coefficient are left out where they would leave fewer than 200 rows.
     """
     logits = len(coef) if residual else 0
-    every = np.arange(coef.shape[1])
-    n = sample_size(len(every), logits)
+    every, stored = np.arange(coef.shape[1]), int(np.count_nonzero(coef))
+    n = sample_size(len(every), logits, stored)
     if n >= ROWS_WANTED:
         return every, n
     used = np.flatnonzero(coef.any(axis=0))
-    return (used, sample_size(len(used), logits)) if len(used) else (every, FEWEST_ROWS)
+    return (used, sample_size(len(used), logits, stored)) if len(used) else (every, FEWEST_ROWS)
 
 
 def _sparse(coef: np.ndarray) -> dict[str, str]:

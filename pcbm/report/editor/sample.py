@@ -8,7 +8,7 @@ import numpy as np
 
 MOST_ROWS = 2000
 FEWEST_ROWS = 100
-NUMBER_BYTES = 700_000  # of scores and residual logits; base64 makes 4/3 of it
+NUMBER_BYTES = 600_000  # of coefficients, scores and residual logits; base64 makes 4/3 of it
 BINS = 5  # of a regression's labels
 
 
@@ -31,9 +31,18 @@ class Drawn:
     strata: str
 
 
-def sample_size(width: int, logits: int) -> int:
-    """Return how many rows fit into a page, each with ``width`` scores and ``logits`` logits."""
-    return int(np.clip(NUMBER_BYTES // (4 * (width + logits)), FEWEST_ROWS, MOST_ROWS))
+def sample_size(width: int, logits: int, coefficients: int) -> int:
+    """Return how many rows fit into a page.
+
+    Parameters
+    ----------
+    width, logits : int
+        Scores and residual logits of a row, 4 bytes each.
+    coefficients : int
+        How many are not zero; each takes 12 bytes with its place.
+    """
+    room = NUMBER_BYTES - 12 * coefficients
+    return int(np.clip(room // (4 * (width + logits)), FEWEST_ROWS, MOST_ROWS))
 
 
 def draw(kinds: dict[str, np.ndarray], n: int, seed: int = 0) -> Drawn:

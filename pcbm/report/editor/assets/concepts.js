@@ -36,7 +36,7 @@ function writeWeights(model, list, base, now, rows) {
     const before = largest(model, base, k, rows);
     const moved = rows.some((r) => base.coef[r * model.K + k] !== now.coef[r * model.K + k]);
     const used = rows.filter((r) => now.coef[r * model.K + k] !== 0).length;
-    const parts = [element("span", { class: "ed-weight" }, signed(after.value, 2))];
+    const parts = [element("span", { class: "ed-weight" }, used ? signed(after.value, 2) : "no weight")];
     if (model.R > 1 && rows.length > 1 && used) {
       const more = used > 1 ? ` and ${used - 1} more` : "";
       parts.push(element("span", { class: "fine" }, "in ", bdi(model.rows[after.row]), more));

@@ -39,9 +39,9 @@ function isolated(name) {
   return `\u2068${visible(name).replace(DIRECTIONS, "")}\u2069`;
 }
 
-// Return a name without what people do not type: case, accents, ligatures.
+// Return a name without what people do not type: case (ß is ss), accents, ligatures.
 function folded(name) {
-  return String(name).normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+  return String(name).normalize("NFKD").replace(/\p{M}/gu, "").toUpperCase().toLowerCase();
 }
 
 function dashed(text) {

@@ -4,8 +4,11 @@ const data = JSON.parse(byId("pcbm-editor").textContent);
 const session = openSession(data, () => show());
 const { model, sample } = session;
 const groups = new Map();
-let allClasses = false;
+const WARNINGS = 5; // at once
+const open = new Set(); // titles of tables that are shown whole
 let chosenRow = null;
+let pickedRow = false; // whether a person chose the row, or what kind of rows to show
+let pickedKind = false;
 
 const concepts = new Checklist(byId("ed-concepts"), model.concepts, () => showChosen());
 const classes = new Checklist(byId("ed-classes"), model.rows, () => showWeights());
@@ -100,20 +103,23 @@ function showWarnings() {
   });
   texts.push(...session.now.notes.map(({ edit, text }) => `${edit.op} ${isolated(edit.concept)}: ${text}.`));
   if (sample.residual && session.edits.length) {
-    texts.push("The residual model stays as it was: it reads the raw activations and can restore what the edit removed.");
+    texts.unshift("The residual model stays as it was: it reads the raw activations and can restore what the edit removed.");
   }
+  if (texts.length > WARNINGS) texts.splice(WARNINGS, texts.length, `and ${count(texts.length - WARNINGS)} more like these.`);
   const list = element("ul", { class: "warnings" }, ...texts.map((text) => element("li", {}, text)));
   byId("ed-warnings").replaceChildren(...(texts.length ? [list] : []));
 }
 
 function showFigures() {
-  const focused = document.activeElement?.id === "ed-more";
-  const toggle = () => {
-    allClasses = !allClasses;
-    showFigures();
-  };
-  byId("ed-figures").replaceChildren(...figureTables(model, session.figures, allClasses, toggle));
-  if (focused) byId("ed-more")?.focus();
+  byId("ed-figures").replaceChildren(...figureTables(model, session.figures, open));
+}
+
+function toggleTable(event) {
+  const title = event.target.dataset.table;
+  if (title === undefined) return;
+  if (!open.delete(title)) open.add(title);
+  showFigures();
+  byId("ed-figures").querySelector(`[data-table="${title}"]`).focus();
 }
 
 const status = whenStill((text) => {
@@ -142,9 +148,10 @@ function rowItem(i) {
 }
 
 function showRows() {
+  if (!pickedKind) byId("ed-which").value = session.figures.changed.rows.length ? "changed" : "all";
   const rows = rowsToShow();
   const focused = byId("ed-rows").contains(document.activeElement);
-  if (chosenRow === null) chosenRow = rows[0] ?? 0;
+  if (!pickedRow) chosenRow = rows[0] ?? chosenRow ?? 0;
   byId("ed-rows").replaceChildren(...rows.slice(0, ROWS_SHOWN).map(rowItem));
   const more = rows.length > ROWS_SHOWN ? `; the first ${ROWS_SHOWN} are listed` : "";
   const none = !rows.length && byId("ed-which").value === "changed" ? " \u2013 no prediction changed" : "";
@@ -250,6 +257,7 @@ function wireActs() {
 }
 
 function wireHistory() {
+  on("ed-figures", "click", toggleTable);
   on("ed-undo", "click", () => session.undo());
   on("ed-redo", "click", () => session.redo());
   on("ed-reset", "click", () => session.reset());
@@ -266,16 +274,19 @@ function wireHistory() {
 }
 
 function wireRows() {
-  on("ed-which", "change", showRows);
+  on("ed-which", "change", () => {
+    pickedKind = true;
+    showRows();
+  });
   on("ed-row-search", "input", showRows);
   on("ed-rows", "change", (event) => {
     chosenRow = Number(event.target.value);
+    pickedRow = true;
     showCase();
   });
   const kinds = [["changed", "changed by the edit"], ["wrong", "wrong after the edit"], ["all", "all"]];
   const known = model.family === "gaussian" ? kinds.filter(([kind]) => kind !== "wrong") : kinds;
   byId("ed-which").append(...known.map(([value, text]) => element("option", { value }, text)));
-  byId("ed-which").value = "all";
   if (model.compared || model.R === 1) return;
   const choices = model.rows.map((name, r) => element("option", { value: String(r) }, isolated(name)));
   const first = model.family === "multilabel" ? "the likeliest label" : "the first target";

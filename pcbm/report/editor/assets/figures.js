@@ -112,6 +112,17 @@ function squaredError(model, sample, decided) {
   };
 }
 
+// Return the rows of each class in each group, where there are some: [class, group] -> positions.
+function cells(model, sample) {
+  const found = new Map();
+  for (let i = 0; i < sample.n; i++) {
+    const key = sample.y[i] * sample.groups.length + sample.group[i];
+    if (!found.has(key)) found.set(key, { name: [model.classes[sample.y[i]], sample.groups[sample.group[i]]], rows: [] });
+    found.get(key).rows.push(i);
+  }
+  return [...found.values()];
+}
+
 // Return the sets of rows that figures are given for: name -> positions.
 function domains(model, sample) {
   const all = Array.from({ length: sample.n }, (_, i) => i);
@@ -126,6 +137,7 @@ function domains(model, sample) {
     all,
     classes: labels ? model.classes.map((name, c) => ({ name, rows: all, label: c })) : classes,
     groups: sample.group ? parts(sample.groups, sample.group) : [],
+    cells: sample.group && !labels && model.family !== "gaussian" ? cells(model, sample) : [],
   };
 }
 
@@ -158,6 +170,7 @@ function figuresOf(model, sample, sets, before, after) {
     overall,
     classes: sets.classes.map(row),
     groups: sets.groups.map(row),
+    cells: sets.cells.map(row),
     changed: {
       rows: of(moved),
       ...share(weight, sets.all, moved),

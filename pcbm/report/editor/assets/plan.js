@@ -48,6 +48,9 @@ function planRecord(model, sample, edits, figures, signature) {
     guards: [],
     balanced: null,
     needs: [],
+    guards: [],
+    balanced: null,
+    needs: [],
     chosen_on: sample.source,
     page: {
       run: model.run,

@@ -2,14 +2,14 @@
 
 function answerTable(answer) {
   const line = ({ of, name, measure, page, interval: ends, all, inside }) => {
-    const write = writing(measure).value;
+    const write = writing(measure);
     const label = of === "all" ? MEASURES[measure] : bdi(name);
     return element(
       "tr",
       {},
       element("th", { scope: "row" }, label),
-      element("td", { class: "num" }, write(page), interval({ low: ends[0], high: ends[1] }, write)),
-      element("td", { class: "num" }, write(all)),
+      element("td", { class: "num" }, write.value(page), interval({ low: ends[0], high: ends[1] }, write.bare)),
+      element("td", { class: "num" }, write.value(all)),
       element("td", { class: inside ? "same" : "down" }, inside ? "within" : "outside"),
     );
   };

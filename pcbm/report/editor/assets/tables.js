@@ -1,11 +1,12 @@
 // The figures as tables: before, after with its interval, the change with its own.
 
-const AT_ONCE = 12; // classes in the table before "show all"
+const AT_ONCE = 12; // lines of a table before "show all"
 
 // Return how a kind of figure is written: values, and changes of values.
 function writing(measure) {
-  if (measure === "accuracy") return { value: percent, change: points, unit: "points" };
-  return { value: (v) => decimal(v), change: (v) => signed(v), unit: "" };
+  const bare = (value) => percent(value).replace("%", "");
+  if (measure === "accuracy") return { value: percent, bare, change: points, unit: "points" };
+  return { value: (v) => decimal(v), bare: (v) => decimal(v), change: (v) => signed(v), unit: "" };
 }
 
 function interval(figure, write) {
@@ -17,16 +18,17 @@ function figureRow(name, row, measure) {
   const write = writing(measure);
   const { before, after, change } = row;
   const rows = row.name === "" ? "" : plural(row.n, "row");
-  const head = element("th", { scope: "row" }, name, " ", element("span", { class: "fine" }, rows));
+  const head = element("th", { scope: "row" }, element("span", { class: "ed-clamp" }, ...name), element("span", { class: "fine" }, rows));
   if (!before) {
     return element("tr", {}, head, element("td", { colspan: "4", class: "fine" }, "no rows in the sample"));
   }
-  const better = change === null ? 0 : measure === "rmse" ? -change.value : change.value;
-  const way = Math.abs(better) < 5e-4 ? "same" : better > 0 ? "up" : "down";
+  const sure = change !== null && (change.low > 0 || change.high < 0); // colour says no more than that
+  const better = sure && (measure === "rmse" ? change.value < 0 : change.value > 0);
+  const way = !sure ? "same" : better ? "up" : "down";
   const cells = [
     element("td", { class: "plot" }, ...(measure === "accuracy" ? [changePlot(before, after)] : [])),
-    element("td", { class: "num" }, write.value(before.value)),
-    element("td", { class: "num" }, write.value(after.value), interval(after, write.value)),
+    element("td", { class: "num before" }, write.value(before.value), interval(before, write.bare)),
+    element("td", { class: "num" }, write.value(after.value), interval(after, write.bare)),
   ];
   const moved = change === null ? ["\u2013"] : [write.change(change.value), interval(change, write.change)];
   cells.push(element("td", { class: `num ${way}` }, ...moved));
@@ -43,7 +45,7 @@ function figureTable(title, lines, measure) {
     element("td", { class: "plot" }),
     element("th", { scope: "col", class: "num" }, "Before"),
     element("th", { scope: "col", class: "num" }, "After"),
-    element("th", { scope: "col", class: "num" }, unit ? `Change, ${unit}` : "Change"),
+    element("th", { scope: "col", class: "num" }, "Change", element("span", { class: "ed-unit" }, unit && `, ${unit}`)),
   );
   return element(
     "div",
@@ -61,27 +63,30 @@ function byChange(rows) {
 
 const MEASURES = { accuracy: "Accuracy", rmse: "RMSE", r2: "R\u00b2" };
 
-// Return all tables of an edit's figures. `all`: whether every class is shown; `toggle`: what shows them.
-function figureTables(model, figures, all, toggle) {
+// Return a table of the most moved lines, and a button that shows all of them where they are many.
+function longTable(title, rows, measure, open, name = (row) => [bdi(row.name)]) {
+  const sorted = byChange(rows);
+  const shown = open.has(title) ? sorted : sorted.slice(0, AT_ONCE);
+  const table = figureTable(title, shown.map((row) => figureRow(name(row), row, measure)), measure);
+  if (rows.length <= AT_ONCE) return [table];
+  const text = open.has(title) ? "Show fewer" : `Show all ${count(rows.length)}`;
+  return [table, element("button", { type: "button", "data-table": title, "aria-label": `${text}: ${title}` }, text)];
+}
+
+// Return all tables of an edit's figures; `open` holds the titles of those that are shown whole.
+function figureTables(model, figures, open) {
   const regression = model.family === "gaussian";
   const measure = regression ? "rmse" : "accuracy";
-  const overall = figures.overall.map((row) => figureRow(MEASURES[row.measure], row, row.measure));
+  const overall = figures.overall.map((row) => figureRow([MEASURES[row.measure]], row, row.measure));
   const parts = [figureTable("All rows", overall, measure)];
-  if (figures.groups.length) {
-    const lines = byChange(figures.groups).map((row) => figureRow(bdi(row.name), row, measure));
-    parts.push(figureTable(regression ? "Group, RMSE" : "Group", lines, measure));
-  } else {
-    parts.push(element("p", { class: "fine" }, "The data names no groups."));
-  }
+  if (figures.groups.length) parts.push(...longTable(regression ? "Group, RMSE" : "Group", figures.groups, measure, open));
+  else parts.push(element("p", { class: "fine" }, "The data names no groups."));
   if (figures.classes.length) {
-    const rows = byChange(figures.classes);
-    const lines = (all ? rows : rows.slice(0, AT_ONCE)).map((row) => figureRow(bdi(row.name), row, measure));
-    parts.push(figureTable(model.family === "multilabel" ? "Label" : "Class, recall", lines, measure));
-    if (rows.length > AT_ONCE) {
-      const button = element("button", { type: "button", id: "ed-more" }, all ? "Show fewer" : `Show all ${count(rows.length)}`);
-      button.addEventListener("click", toggle);
-      parts.push(button);
-    }
+    parts.push(...longTable(model.family === "multilabel" ? "Label" : "Class, recall", figures.classes, measure, open));
+  }
+  if (figures.cells.length) {
+    const both = ({ name: [label, group] }) => [bdi(label), " in ", bdi(group)];
+    parts.push(...longTable("Class in group", figures.cells, measure, open, both));
   }
   return parts;
 }
