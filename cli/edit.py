@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from pcbm.cli.evaluate import RunArgument
-from pcbm.cli.guards import (
-    PAIR_OPTIONS,
-    PairsGiven,
-    check_needed,
-    guard_blocks,
-    pairs_source,
-    train_source,
-)
-from pcbm.cli.inputs import (
-    activations_like,
-    read,
-    training_rows,
-)
+from pcbm.cli.guards import guard_blocks
+from pcbm.cli.inputs import read
 from pcbm.cli.judging import (
     Judging,
     evaluation_of,
@@ -33,7 +22,8 @@ from pcbm.cli.judging_views import judgement_blocks
 from pcbm.cli.options import BackboneChoice, Common
 from pcbm.cli.output import Block, Line, Result, Table, warning_lines
 from pcbm.cli.page_check import page_check
-from pcbm.cli.pairs import PairsOption, WithOption, WithoutOption, read_pairs
+from pcbm.cli.pairs import PairsOption, WithOption, WithoutOption
+from pcbm.cli.plan_data import PAIR_OPTIONS, PairsGiven, check_needed, learnt_from
 from pcbm.cli.plans import Wanted, edit_plan
 from pcbm.errors import InputError
 
@@ -285,7 +275,7 @@ def _edited(
 
     before = load_run(run)
     plan.check(before.model)
-    data = _learnt_from(before, run, plan, given, choice, common)
+    data = learnt_from(before, run, plan, given, choice, common)
     plan = plan.learnt(data.source)
     sets, warnings = judged_sets(before, run, wished, choice, common)
     model, step = plan.step(
@@ -319,48 +309,6 @@ def _edited(
         "warnings": list(step.warnings),
     }
     return Result(document, lambda: _view(document, plan)), plan
-
-
-@dataclass(frozen=True)
-class _Learnt:
-    """What an edit learns from: the data, where it comes from, and what to say of it."""
-
-    given: Any = None
-    train: Any = None
-    pairs: Any = None
-    source: Any = None
-    notes: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-
-
-def _learnt_from(
-    before: Any,
-    run: Path,
-    plan: Any,
-    given: tuple[str | None, PairsGiven],
-    choice: BackboneChoice,
-    common: Common,
-) -> _Learnt:
-    """Read the data that an edit learns from, and compare it with what its plan names."""
-    from pcbm.editing import LearntOn, TrainingData
-    from pcbm.model.pipeline import labels_for
-
-    train, beside = given
-    if train is None:
-        return _Learnt()
-    data = read(train, common)
-    acts = activations_like(before, run, data, choice, common)
-    rows, note = training_rows(before, data, acts)
-    acts = acts.take(rows)
-    found = read_pairs(before, run, acts, beside, choice, common)
-    pairs = None if found is None else found[:2]
-    learnt = TrainingData(acts.X, labels_for(before.model, acts), acts.group)
-    source = None
-    if plan.needs_data is not None:
-        told = None if pairs is None else pairs_source(pairs, beside)
-        source = LearntOn(train_source(data, acts, note is not None), told)
-    warnings = plan.learnt_on.differs(source) if plan.learnt_on and source else []
-    return _Learnt(data, learnt, pairs, source, (note,) if note else (), tuple(warnings))
 
 
 def _undone(before: Any, run: Path, count: int, out: Path, *, force: bool) -> Result:

@@ -209,31 +209,6 @@ class TestEvaluateAndPredict:
         assert "emu" in out
         assert "dark" in out
 
-    def test_every_figure_has_an_interval_in_json_and_in_print(
-        self, pcbm: Any, world: Any, halves: tuple[Path, Path]
-    ) -> None:
-        one, two = halves
-        found = pcbm("evaluate", world.run, one, "--shifted", two, "--json").document
-        alone = pcbm("evaluate", world.run, two, "--json").document
-        assert found["data"] == str(one)
-        assert found["shifted"]["data"] == str(two)
-        assert found["shifted"]["intervals"] == alone["intervals"]
-        for name in ("accuracy", "balanced_accuracy", "auc", "worst_group"):
-            low, high = found["intervals"][name]
-            assert low <= found[name] <= high
-        for name, row in found["per_class"].items():
-            low, high = found["intervals"]["per_class_auc"][name]
-            assert low <= row["auc"] <= high
-        gap = found["reliance"]
-        assert gap["value"] == pytest.approx(found["accuracy"] - alone["accuracy"])
-        assert gap["interval"][0] < gap["value"] < gap["interval"][1]
-        assert alone["shifted"] is alone["reliance"] is None
-        shown = pcbm("evaluate", world.run, one, "--shifted", two).out
-        assert "on 45 and 45 rows" in shown
-        assert "accuracy in distribution minus shifted:" in shown
-        low, high = alone["intervals"]["per_group"]["dark"]
-        assert f"{low:.3f} to {high:.3f}" in pcbm("evaluate", world.run, two).out
-
     def test_evaluate_judges_on_test_rows_where_the_data_has_some(
         self, pcbm: Any, world: Any, tmp_path: Path
     ) -> None:

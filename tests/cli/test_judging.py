@@ -7,8 +7,35 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from pcbm.editing import EditPlan
+
+
+def test_every_figure_has_an_interval_in_json_and_in_print(
+    pcbm: Any, world: Any, halves: tuple[Path, Path]
+) -> None:
+    one, two = halves
+    found = pcbm("evaluate", world.run, one, "--shifted", two, "--json").document
+    alone = pcbm("evaluate", world.run, two, "--json").document
+    assert found["data"] == str(one)
+    assert found["shifted"]["data"] == str(two)
+    assert found["shifted"]["intervals"] == alone["intervals"]
+    for name in ("accuracy", "balanced_accuracy", "auc", "worst_group"):
+        low, high = found["intervals"][name]
+        assert low <= found[name] <= high
+    for name, row in found["per_class"].items():
+        low, high = found["intervals"]["per_class_auc"][name]
+        assert low <= row["auc"] <= high
+    gap = found["reliance"]
+    assert gap["value"] == pytest.approx(found["accuracy"] - alone["accuracy"])
+    assert gap["interval"][0] < gap["value"] < gap["interval"][1]
+    assert alone["shifted"] is alone["reliance"] is None
+    shown = pcbm("evaluate", world.run, one, "--shifted", two).out
+    assert "on 45 and 45 rows" in shown
+    assert "accuracy in distribution minus shifted:" in shown
+    low, high = alone["intervals"]["per_group"]["dark"]
+    assert f"{low:.3f} to {high:.3f}" in pcbm("evaluate", world.run, two).out
 
 
 def test_both_sets_controls_and_curve_are_in_the_document_and_the_history(
