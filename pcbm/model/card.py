@@ -126,7 +126,7 @@ def _limits(metrics: dict[str, Any], edits: int) -> list[str]:
     if edits:
         lines.append(
             "- A better figure after an edit does not prove that a cue was removed for a good "
-            "reason: `pcbm audit` and `pcbm edit --controls` say what else would have done it."
+            "reason: `pcbm audit` and the controls of `pcbm edit --eval` say what else does it."
         )
     if metrics["residual"] is not None:
         lines.append(

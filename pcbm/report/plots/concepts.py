@@ -10,7 +10,7 @@ import numpy as np
 from pcbm.model.run import class_names, row_names, strongest
 from pcbm.report.figures import count, significant
 from pcbm.report.plots.chart import Absent, Chart, Drawn, dot, dots, paged
-from pcbm.report.plots.measured import ROWS, UNMEASURED
+from pcbm.report.plots.measured import ROWS, UNMEASURED, rows_of
 
 EACH = 10  # concepts a class
 PANELS = 12  # classes on one page
@@ -47,8 +47,8 @@ def contributions(model: Any, metrics: Mapping[str, Any]) -> list[Drawn]:
         bars = sorted((values or {}).items(), key=lambda item: -abs(item[1]))
         panels.append(_panel(name, bars[:EACH], len(bars), None))
     caption = (
-        "Coefficient times standardised score, the mean over the test rows of each class; the "
-        f"{EACH} largest."
+        f"Coefficient times standardised score, the mean over the rows of each class; the {EACH} "
+        f"largest. On {rows_of(metrics)}."
     )
     names = class_names(model)
     if len(model.coef_) == 1 and names is not None and len(names) == 2:

@@ -35,13 +35,14 @@ def draw_bars(data: Mapping[str, Any]) -> Any:
     titles = [panel["title"] for panel in panels]
     columns = 3 if _fit(names, COLUMNS[3][0]) and _fit(titles, COLUMNS[3][1]) else 2
     longest, most_title = COLUMNS[columns]
+    width = WIDTH / columns * min(columns, len(panels) + 0.5)
     rows = math.ceil(len(panels) / columns) or 1
     most = max((len(panel["bars"]) for panel in panels), default=1) or 1
-    fig = figure(WIDTH, rows * (HEAD + BAR * most))
+    fig = figure(width, rows * (HEAD + BAR * most))
     values = [abs(bar["value"]) for panel in panels for bar in panel["bars"]]
     limit = max(values, default=1.0) or 1.0
     for place, panel in enumerate(panels):
-        axes = fig.add_subplot(rows, columns, place + 1)
+        axes = fig.add_subplot(rows, min(columns, len(panels)), place + 1)
         names = [bar["name"] for bar in panel["bars"]]
         numbers = [bar["value"] for bar in panel["bars"]]
         _bars(axes, names, numbers, limit, most, longest)

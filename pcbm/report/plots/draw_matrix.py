@@ -59,10 +59,10 @@ def _frame(data: Mapping[str, Any]) -> tuple[Any, Any, float]:
     axes = fig.add_subplot()
     small = min(7.5, 72 * cell * 0.8)
     axes.set_yticks(range(len(rows)), labels(rows, NAME), size=small)
-    axes.set_xticks(
-        range(len(columns)), labels(columns, NAME), rotation=45, ha="right",
-        rotation_mode="anchor", size=small,
-    )  # fmt: skip
+    # Many slanted names would cross.
+    few = len(columns) <= NUMBERS
+    turned = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if few else {"rotation": 90}
+    axes.set_xticks(range(len(columns)), labels(columns, NAME), size=small, **turned)
     axes.tick_params(length=0)
     for spine in axes.spines.values():
         spine.set_visible(False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 
 from pcbm.editing import EditPlan, Step, evaluations, read_history
@@ -31,7 +32,7 @@ def _step(name: str, step: Step) -> Iterator[Drawn]:
     plan = [str(edit) for edit in EditPlan.from_dict(step.plan).edits]
     asked = ", ".join(plan[:PLAN]) + (f" and {len(plan) - PLAN} more" if len(plan) > PLAN else "")
     yield _coefficients(f"{name}-coefficients", step, asked)
-    measured = evaluations(step.evaluation)
+    measured = _short_names(evaluations(step.evaluation))
     if not measured:
         title = "Before and after an edit"
         yield Absent(name, title, "not measured: pcbm edit --eval DATA measures it")
@@ -44,6 +45,14 @@ def _step(name: str, step: Step) -> Iterator[Drawn]:
     yield _reliance(f"{name}-reliance", step.evaluation or {}, asked)
     yield _controls(f"{name}-controls", step.evaluation or {}, asked)
     yield _curve(f"{name}-curve", step.evaluation or {}, asked)
+
+
+def _short_names(measured: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Name sets of rows without their folders, where that still tells them apart."""
+    full = [record.get("data") for record in measured]
+    short = [None if name is None else PurePath(name).name or name for name in full]
+    names = short if len(set(short)) == len(short) else full
+    return [{**record, "data": name} for record, name in zip(measured, names, strict=True)]
 
 
 def _coefficients(name: str, step: Step, asked: str) -> Drawn:
@@ -129,7 +138,9 @@ def _controls(name: str, record: Mapping[str, Any], asked: str) -> Drawn:
     title = "The gain of an edit beside its controls"
     controls = record.get("controls")
     if controls is None:
-        return Absent(name, title, "not measured: pcbm edit --controls measures it")
+        return Absent(
+            name, title, "not measured: pcbm edit --eval measures it, unless --control-repeats is 0"
+        )
     figure = controls["primary"]
     rows = [dot("This edit", [controls["edit"][figure]["gain"]])]
     for kind, words in CONTROLS.items():
@@ -155,7 +166,9 @@ def _curve(name: str, record: Mapping[str, Any], asked: str) -> Drawn:
     title = "The edit along the whole path"
     curve = record.get("curve")
     if curve is None:
-        return Absent(name, title, "not measured: pcbm edit --curve measures it")
+        return Absent(
+            name, title, "not measured: pcbm edit --eval measures it, unless --no-curve is given"
+        )
     points = curve["points"]
     figures = list(points[0]["figures"])
     figure = "least" if "least" in figures else figures[0]

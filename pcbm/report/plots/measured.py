@@ -20,6 +20,12 @@ PARTS = {
 }
 
 
+def rows_of(metrics: Mapping[str, Any]) -> str:
+    """Return which rows the evaluation is of, for a caption."""
+    n = count((metrics["evaluation"] or {}).get("n"))
+    return f"{n} rows, after the edits" if "as_fitted" in metrics else f"{n} test rows"
+
+
 def headline(metrics: Mapping[str, Any]) -> tuple[str, bool]:
     """Return the name of the task's figure as an axis has it, and whether it is a share."""
     return ("R²", False) if figure_name(metrics) == "r2" else ("accuracy", True)
@@ -125,7 +131,7 @@ def _named(name: str, title: str, what: str, metrics: Mapping[str, Any], key: st
         dot(label, [row.get(figure)], [known.get(label)], detail=f"n = {count(row['n'])}")
         for label, row in found.items()
     ]
-    caption = f"{title} on {count(record['n'])} rows"
+    caption = f"{title} on {rows_of(metrics)}"
     caption += "; bars are 95 % intervals." if known else "."
     return [
         Chart(page, title, caption, "dots", dots(what, part, percent=what != "RMSE"))
@@ -160,7 +166,7 @@ def confusion(metrics: Mapping[str, Any], names: Sequence[str] | None) -> Drawn:
         )
         columns = kept
         cells = [[counts.get(a, {}).get(b, 0) for b in kept] for a in kept]
-    caption = f"Rows by given and predicted class, of {count(record['n'])} test rows."
+    caption = f"Given and predicted class of {rows_of(metrics)}."
     if len(kept) < len(names):
         caption += f" The {len(kept)} of {len(names)} classes that are most often confused."
     data = {"rows": list(kept), "columns": list(columns), "values": cells}
@@ -187,7 +193,7 @@ def calibration(metrics: Mapping[str, Any]) -> Drawn:
     of = "every label" if record["of"] == "labels" else "the predicted class"
     caption = (
         f"Share of right rows against the probability of {of}, in bins of equal width, "
-        f"{count(record['n'])} probabilities; bars are 95 % intervals, grey shows how many fall "
+        f"{rows_of(metrics)}; bars are 95 % intervals, grey shows how many probabilities fall "
         f"into each bin. Expected calibration error {decimal(record['ece'])}."
     )
     return Chart("calibration", title, caption, "calibration", dict(record))
