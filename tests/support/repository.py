@@ -34,8 +34,9 @@ def sources() -> dict[str, Path]:
 
 @cache
 def nodes(path: Path) -> list[ast.AST]:
-    """Return every node of a file's syntax tree."""
-    return list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    """Return the imports and calls of a file, wherever in it they stand."""
+    tree = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    return [node for node in tree if isinstance(node, ast.Import | ast.ImportFrom | ast.Call)]
 
 
 def imports(name: str, path: Path) -> Iterator[tuple[str, int]]:
