@@ -2,10 +2,47 @@
 
 Every comparison takes two tables of activations with aligned rows and returns a `Comparison`: its
 value or the reason why there is none, whether it is a similarity or a distance, its direction and
-the maps that leave it as it is.
+the maps that leave it as it is. `measure` runs several by name, `intervals` and `baselines` say how
+sure their values are, and `pcbm.analysis.streaming` holds states for data that comes in batches.
 """
 
+from pcbm.analysis.align import aligned
+from pcbm.analysis.cca import max_cca, mean_cca, mean_squared_cca
 from pcbm.analysis.cka import linear_cka
+from pcbm.analysis.dissimilarities import rsa
+from pcbm.analysis.gaussians import frechet
+from pcbm.analysis.knn import knn_overlap
+from pcbm.analysis.metrics import METRICS, Settings, measure
+from pcbm.analysis.minibatch import minibatch_cka
+from pcbm.analysis.projection_weights import pwcca
+from pcbm.analysis.rbf import rbf_cka
+from pcbm.analysis.resampling import Baseline, Interval, baselines, intervals
 from pcbm.analysis.result import Comparison
+from pcbm.analysis.ridge import ridge_r2
+from pcbm.analysis.rotations import procrustes
+from pcbm.analysis.singular_vectors import svcca
 
-__all__ = ["Comparison", "linear_cka"]
+__all__ = [
+    "METRICS",
+    "Baseline",
+    "Comparison",
+    "Interval",
+    "Settings",
+    "aligned",
+    "baselines",
+    "frechet",
+    "intervals",
+    "knn_overlap",
+    "linear_cka",
+    "max_cca",
+    "mean_cca",
+    "mean_squared_cca",
+    "measure",
+    "minibatch_cka",
+    "procrustes",
+    "pwcca",
+    "rbf_cka",
+    "ridge_r2",
+    "rsa",
+    "svcca",
+]
