@@ -135,8 +135,8 @@ def check_guards(
 
 def guarded_concepts(
     guards: Sequence[Guard], edits: Sequence[Edit], head: LinearHead, model: Any
-) -> list[str]:
-    """Return the removed concepts that guards are for, by the names they have in the end.
+) -> dict[str, str]:
+    """Return the removed concepts that guards are for: last name -> name before the edits.
 
     Parameters
     ----------
@@ -151,9 +151,10 @@ def guarded_concepts(
     ------
     InputError
         The edits removed no concept, or not for all classes; or a guard needs classes or a
-        residual, and the model has none.
+        residual, and the model has none; or it recentres a concept that the edits made.
     """
-    found = [name for name, _ in zeroed(edits) if name in head.concept_names]
+    first = {name: old for name, old in zeroed(edits) if name in head.concept_names}
+    found = list(first)
     if not found:
         raise InputError(
             "a guard closes what a removed concept leaves open, and the plan zeroes none: "
@@ -174,4 +175,10 @@ def guarded_concepts(
             raise InputError(
                 f"guard {guard.name} was given, but the model has no residual: leave it out"
             )
-    return found
+        merged = [name for name, old in first.items() if old is None]
+        if guard.name.startswith("recentre") and merged:
+            raise InputError(
+                f"guard {guard.name} holds {merged[0]!r} at its old contribution, but this plan "
+                "merges it: merge in a first edit"
+            )
+    return {name: old or name for name, old in first.items()}

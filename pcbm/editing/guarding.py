@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -25,7 +25,7 @@ def guarded_step(
     model: Any,
     step: Step,
     guards: Sequence[Guard],
-    concepts: Sequence[str],
+    removed: Mapping[str, str],
     data: TrainingData,
     *,
     refit: bool = False,
@@ -42,8 +42,8 @@ def guarded_step(
         Of the edit.
     guards : sequence of Guard
         In the order of `pcbm.editing.guard.GUARDS`.
-    concepts : sequence of str
-        Removed by the edit.
+    removed : dict of str to str
+        The concepts that the edit removed: name now -> name before.
     data : TrainingData
     refit : bool
         Whether the edit fitted the head again; ``scores`` does so too then.
@@ -64,6 +64,7 @@ def guarded_step(
         Whatever a guard refuses.
     """
     again = refit and all(guard.name != "silent" for guard in guards)
+    concepts, old_names = list(removed), list(removed.values())
     records, result = [], model
     for guard in guards:
         old = result
@@ -79,7 +80,7 @@ def guarded_step(
             result, record = guard_residual(old, concepts, data, in_class=in_class, erased=erased)
         else:
             by = guard.name.removeprefix("recentre-")
-            result, record = guard_recentre(old, before, concepts, data, by=by)
+            result, record = guard_recentre(old, before, concepts, data, by=by, old_names=old_names)
         records.append({**record, "price": _price(old, result, held_out)})
     warnings = step.warnings
     if any(guard.name.startswith("residual") for guard in guards):

@@ -183,7 +183,13 @@ def guard_silent(
 
 
 def guard_recentre(
-    model: Any, before: Any, concepts: Sequence[str], data: TrainingData, *, by: str
+    model: Any,
+    before: Any,
+    concepts: Sequence[str],
+    data: TrainingData,
+    *,
+    by: str,
+    old_names: Sequence[str] | None = None,
 ) -> Guarded:
     """Hold removed concepts at a mean in which classes or groups count alike.
 
@@ -198,6 +204,8 @@ def guard_recentre(
     concepts : sequence of str
     data : TrainingData
     by : {"classes", "groups"}
+    old_names : sequence of str, optional
+        What the concepts were called before; default: the same.
 
     Returns
     -------
@@ -213,7 +221,7 @@ def guard_recentre(
     _removed(model, concepts)
     old, head = head_of(before), head_of(model)
     labels = _cells(old, data, by)
-    columns = [old.column(name) for name in concepts]
+    columns = [old.column(name) for name in old_names or concepts]
     scores = before.transform(data.X)[:, columns]
     balanced = np.mean([scores[labels == cell].mean(axis=0) for cell in np.unique(labels)], axis=0)
     mean, scale = old.mean[columns], old.scale[columns]

@@ -383,12 +383,12 @@ class EditPlan:
         """Read a plan file; see `from_dict`."""
         return cls.from_dict(read_json(Path(path)), source=str(path))
 
-    def _checked(self, model: Any) -> list[str]:
-        """Check the plan against a model; return the removed concepts that guards are for."""
+    def _checked(self, model: Any) -> dict[str, str]:
+        """Check the plan against a model; return the removed concepts by name, now and before."""
         check_guards(self.guards, self.edits, refit=self.refit, balanced=self.balanced is not None)
         head = check_edits(model, self.edits, self._follow)
         check_balance(self.balanced, self.edits, self.needs_data, head)
-        return guarded_concepts(self.guards, self.edits, head, model) if self.guards else []
+        return guarded_concepts(self.guards, self.edits, head, model) if self.guards else {}
 
     def _check_data(self, data: TrainingData | None, pairs: Pairs | None) -> None:
         """Refuse data that is not needed, and the lack of what is."""

@@ -339,6 +339,25 @@ def test_a_plan_that_lacks_data_is_refused(bank: ConceptBank, plan: EditPlan, li
         plan.step(fit(bank, rows), train=train)
 
 
+def test_a_concept_that_is_renamed_on_the_way_is_guarded_alike(bank: ConceptBank) -> None:
+    rows = CASES["two classes"]
+    data = TrainingData(rows.X, rows.y, rows.present)
+    model = fit(bank, rows, residual="linear")
+    renamed = EditPlan().rename("cue", "frame").zero("frame").rename("frame", "red frame")
+    for guard in GUARDS:
+        by = "groups" if guard == "residual-balanced" else None
+        same, other = (
+            plan.guarded(guard).balance(by).step(model, train=data)[0] for plan in (PLAN, renamed)
+        )
+        assert "red frame" in other.concept_names_
+        np.testing.assert_array_equal(
+            other.decision_function(rows.X), same.decision_function(rows.X)
+        )
+    merged = EditPlan().merge(["cue", "shadow"], "frame").zero("frame")
+    with pytest.raises(InputError, match="this plan merges it: merge in a first edit"):
+        merged.guarded("recentre-groups").step(model, train=data)
+
+
 def test_pairs_that_nothing_needs_are_refused(bank: ConceptBank) -> None:
     rows = CASES["two classes"]
     with pytest.raises(InputError, match="nothing in the plan needs them"):

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pcbm.concepts import ConceptBank
-from pcbm.editing import EditPlan, edited_run, undone_model, undone_run
+from pcbm.editing import GUARDS, EditPlan, TrainingData, edited_run, undone_model, undone_run
 from pcbm.errors import InputError
 from pcbm.model import PostHocCBM, PostHocCBMRegressor, Run, load_run, save_run
 
@@ -30,10 +30,15 @@ def saved(run: Run, folder: Path) -> dict[str, bytes]:
 
 
 def edited(run: Run, plan: EditPlan, data: tuple[np.ndarray, np.ndarray]) -> Run:
-    return edited_run(run, *plan.step(run.model, train=data if plan.needs_data else None))
+    """Return the run after a plan; the rows' groups and the pairs are made up."""
+    X, y = data
+    rows = TrainingData(X, y, np.arange(len(X)) % 2) if plan.needs_data else None
+    pairs = (X + np.arange(6.0) / 5, X) if "pairs" in plan.needs else None
+    return edited_run(run, *plan.step(run.model, train=rows, pairs=pairs))
 
 
 PLANS = {
+    "scale": EditPlan().scale("stripes", 0.5).set("wings", -0.2),
     "zero": EditPlan().zero("stripes", at="boundary"),
     "clamp": EditPlan().clamp("stripes", "-").scale("metal", 0.3),
     "renormalise": EditPlan().zero("metal").followed_by(renormalise=True),
@@ -41,6 +46,9 @@ PLANS = {
     "rename": EditPlan().rename("stripes", "bands").zero("bands").rename("metal", "stripes"),
     "merge": EditPlan().merge(["stripes", "wings"], "stripes").set("grass", 1.0),
     "orthogonalise": EditPlan().zero("metal").followed_by(orthogonalise=True),
+    "scores": EditPlan().zero("metal").guarded("scores").followed_by(refit=True).balance("groups"),
+    "silent": EditPlan().zero("metal").guarded("silent", direction="pairs"),
+    "recentre": EditPlan().rename("metal", "tin").zero("tin").guarded("recentre-groups"),
     "all": EditPlan()
     .rename("grass", "lawn")
     .merge(["lawn", "wings"], "green")
@@ -93,6 +101,21 @@ def test_undo_serves_every_kind_of_model(
     assert saved(undone_run(after), tmp_path / "undone") == before
     X = data[0]
     assert undone_model(after.model).predict(X).tobytes() == run.model.predict(X).tobytes()
+
+
+@pytest.mark.parametrize("guard", [name for name in GUARDS if name.startswith("residual")])
+def test_undo_takes_a_refitted_residual_back(
+    guard: str, bank: ConceptBank, planted: Draw, tmp_path: Path
+) -> None:
+    run, data = fitted("hybrid", bank, planted)
+    before = saved(run, tmp_path / "before")
+    plan = EditPlan().zero("metal").guarded("scores").guarded(guard).balance("groups")
+    save_run(edited(run, plan, data), tmp_path / "edited")
+    loaded = load_run(tmp_path / "edited")
+    X = data[0]
+    own, old = (each.model.residual_.decision(X) for each in (loaded, run))
+    assert np.abs(own - old).max() > 0.1
+    assert saved(undone_run(loaded), tmp_path / "undone") == before
 
 
 @given(names=st.lists(st.sampled_from(list(PLANS)), min_size=1, max_size=4), data=st.data())
