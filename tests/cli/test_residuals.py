@@ -30,7 +30,7 @@ def test_a_residual_is_told_beside_the_concepts(
     page = tmp_path / "page.html"
     assert pcbm("report", tmp_path / "e", "--out", page).code == 0
     text = page.read_text(encoding="utf-8")
-    assert "Residual model" in text
+    assert "A residual model reads the raw activations" in text
     assert "before the edits" in text
     assert "every concept deleted" in text
 
