@@ -69,7 +69,7 @@ class Run:
 
         After an edit the figures of the fit are kept apart, see `without_fit_figures`.
         """
-        task = task_of(model)
+        task, selection = task_of(model), model.selection_
         bank = model.bank
         figure = {"r2", "rmse"} if task == "regression" else {"accuracy"}
         metrics: dict[str, Any] = {
@@ -90,7 +90,13 @@ class Run:
             },
             "residual": unmeasured(model.residual_, task),
             "path": None,
+            "selection": {
+                "rule": selection.get("how"),
+                "text": None,
+                "note": selection.get("note"),
+            },
             "solver": solver_record(model),
+            "validation": None,
             "evaluation": None,
             "geometry": None,
             "notes": [],
