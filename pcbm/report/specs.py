@@ -36,6 +36,8 @@ def dots_spec(data: Mapping[str, Any]) -> Spec:
     y = names("name", [row["name"] for row in rows])
     paired = len(series) == 2
     tint = _by("series", series, SIDES) if paired else _by("role", ROLES, ROLES)
+    if paired:
+        tint["legend"] = {"title": None}
     place = {"y": y, "color": tint}
     points = [
         {"name": row["name"], "role": row["role"], "series": series[i], "value": value}

@@ -29,7 +29,9 @@ def figure(spec: Spec, words: str) -> Markup:
     words : str
         What the chart shows; the table beside it has the numbers.
     """
-    place = Markup('<figure class="chart" role="img" aria-label="{}">{}<div></div></figure>')
+    place = Markup(
+        '<figure class="chart" role="img" aria-label="{}">{}<div aria-hidden="true"></div></figure>'
+    )
     return place.format(words, json_block(None, spec))
 
 

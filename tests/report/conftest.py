@@ -7,7 +7,8 @@ from functools import cache
 
 import numpy as np
 import pytest
-from editor_browser import chromium, show  # noqa: F401
+from editor_browser import show  # noqa: F401
+from report_browser import chromium, open_report, picture_file  # noqa: F401
 
 from pcbm.activations import ActivationSet
 from pcbm.audit import Judged, edit_controls, edit_curve

@@ -15,19 +15,7 @@ from pcbm.model import Run
 from pcbm.report import render_report
 from pcbm.report.editor import Cases, editor_part
 
-CHROMIUM = "/usr/bin/chromium"
 Open = Callable[..., Any]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    sync = pytest.importorskip("playwright.sync_api")
-    if not Path(CHROMIUM).exists():
-        pytest.skip(f"no browser at {CHROMIUM}")
-    with sync.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -17,6 +17,10 @@
     },
     axisY: {labelLimit: narrow ? 104 : 230},
     axisX: {labelFlush: true},
+    legend: {
+      orient: 'top', title: null, symbolType: 'circle', symbolOpacity: 1, labelColor: 'var(--soft)',
+      labelFontSize: 12, offset: 6, padding: 0
+    },
     text: {color: 'var(--ink)', fontSize: 12}
   });
 
@@ -30,7 +34,7 @@
     const place = figure.querySelector('div');
     const spec = JSON.parse(figure.querySelector('script').textContent);
     const {spec: compiled} = vega.compile(spec, {config: config(place.clientWidth < PHONE)});
-    const runtime = vega.parse(compiled, null, {ast: true});
+    const runtime = vega.parse(compiled, {events: {bind: 'none'}}, {ast: true});
     const view = new vega.View(runtime, {
       expr: vega.expressionInterpreter, loader, renderer: 'svg', container: place
     });
