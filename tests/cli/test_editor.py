@@ -60,7 +60,7 @@ def test_rows_to_edit_on_may_be_other_data(world: World, tmp_path: Path, pcbm: C
     assert pcbm(*words, "--out", out).code == 0
     found = block(out)["sample"]
     assert (found["n"], found["source"]["rows"]) == (90, "all")
-    assert "The run does not know this data" in out.read_text(encoding="utf-8")
+    assert "The run has no record of this data" in out.read_text(encoding="utf-8")
 
 
 def test_a_test_set_is_no_data_to_edit_on(world: World, tmp_path: Path, pcbm: Call) -> None:

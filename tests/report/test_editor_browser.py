@@ -229,6 +229,36 @@ def test_names_from_outside_stay_text_and_come_back_whole(show: Open, tmp_path: 
     )
 
 
+def test_the_surest_changes_stand_first(show: Open) -> None:
+    run, cases = editing_page.example("multiclass")
+    page = show(run, cases)
+    put(page, EditPlan().scale("concept 0", 0.3))
+    lines = page.eval_on_selector_all(
+        "[aria-label='Class in group: before and after'] tbody tr",
+        "rows => rows.map(r => [r.cells[0].innerText, r.cells[4].innerText])",
+    )
+    cells = page.evaluate("pcbmEditor.figures.cells")
+    assert len(lines) == len(cells) == 9
+    named = {" in ".join(cell["name"]): cell["change"] for cell in cells}
+    found = [named[name.split("\n")[0]] for name, _ in lines]
+    moved = [change for change in found if change["value"] != 0]
+    assert len(moved) > 0
+    assert found[: len(moved)] == moved
+    sure = [max(change["low"], -change["high"]) for change in moved]
+    assert sure == sorted(sure, reverse=True)
+
+
+def test_any_label_of_a_row_can_be_explained(show: Open) -> None:
+    run, cases = editing_page.example("multilabel")
+    page = show(run, cases)
+    for row, name in enumerate(map(str, run.model.classes_)):
+        page.select_option("#ed-toward", str(row))
+        assert f"after the edit, for {name};" in page.inner_text("#ed-case caption")
+        shown = page.inner_text("#ed-case .sum .num").replace("\u2212", "-")
+        logit = run.model.decision_function(np.asarray(cases.acts.X)[:1])[0, row]
+        assert float(shown) == pytest.approx(logit, abs=6e-4)
+
+
 def test_one_row_for_two_classes_offers_no_class(show: Open) -> None:
     run, cases = editing_page.example("binary")
     page = show(run, cases)

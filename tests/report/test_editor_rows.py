@@ -20,7 +20,7 @@ from pcbm.heads import elastic_net_path
 from pcbm.model import FitSettings, Run, fit_run, load_run, save_run
 from pcbm.report.editor import editing_rows, editor_part, fingerprint, validation_rows
 from pcbm.report.editor.inputs import INPUT_BYTES, shown_inputs
-from pcbm.report.editor.pack import columns_and_rows, packed
+from pcbm.report.editor.pack import columns_and_rows, most_open, packed
 from pcbm.report.editor.sample import allocation, draw, label_kinds
 
 
@@ -192,18 +192,37 @@ def test_inputs_are_shown_until_the_limit_and_never_beyond(tmp_path: Path) -> No
     noise = np.random.default_rng(0).integers(0, 256, (80, 96, 3), dtype=np.uint8)
     pictures = [Image.fromarray(np.roll(noise, k, axis=0)) for k in range(100)]
     ids = np.arange(100).astype(str)
-    found = shown_inputs(Dataset("zoo", "image", ids, pictures))
+    order = np.arange(100)[::-1]
+    found = shown_inputs(Dataset("zoo", "image", ids, pictures), order)
+    assert found["pictures"][99] is not None
+    assert found["pictures"][0] is None
     shown = [uri for uri in found["pictures"] if uri is not None]
     assert 0 < len(shown) < 100
     assert sum(map(len, shown)) <= INPUT_BYTES
     assert found["texts"] == [None] * 100
     texts = ["word " * 200, "short", *["x" * 5000] * 98]
-    found = shown_inputs(Dataset("news", "text", ids, texts))
+    found = shown_inputs(Dataset("news", "text", ids, texts), order)
     assert found["texts"][1] == "short"
     assert found["texts"][0] is not None
     assert found["texts"][0].endswith("word …")
     absent = Dataset("zoo", "image", ids[:1], [tmp_path / "gone.png"])
-    assert shown_inputs(absent)["pictures"] == [None]
+    assert shown_inputs(absent, order[-1:])["pictures"] == [None]
+
+
+def test_wrong_rows_and_those_near_a_boundary_are_shown_first() -> None:
+    run, cases = editing_page.example("multiclass")
+    X = np.asarray(cases.acts.X)
+    order = most_open(run.model, X, cases.y)
+    wrong = (run.model.predict(X) != cases.y)[order]
+    assert 0 < wrong.sum() < len(X)
+    assert wrong[: wrong.sum()].all()
+    margins = np.sort(run.model.decision_function(X), axis=1)
+    near = (margins[:, -1] - margins[:, -2])[order]
+    assert (np.diff(near[: wrong.sum()]) >= 0).all()
+    assert (np.diff(near[wrong.sum() :]) >= 0).all()
+    run, cases = editing_page.example("regression")
+    error = np.abs(run.model.predict(X) - cases.y)
+    assert (np.diff(error[most_open(run.model, X, cases.y)]) <= 0).all()
 
 
 def test_the_part_is_the_same_for_the_same_run_and_says_what_it_holds() -> None:

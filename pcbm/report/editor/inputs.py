@@ -18,16 +18,15 @@ QUALITY = 70
 LONGEST_TEXT = 400
 
 
-def shown_inputs(data: Dataset, seed: int = 0) -> dict[str, list[str | None]]:
+def shown_inputs(data: Dataset, order: np.ndarray) -> dict[str, list[str | None]]:
     """Return what a page can show of each row, as far as the limit reaches.
-
-    Which rows are shown is drawn by chance, so that no class is left out for its place in the data.
 
     Parameters
     ----------
     data : Dataset
         The rows of the sample.
-    seed : int
+    order : ndarray of int, shape (n,)
+        Their positions, those first that it helps most to see.
 
     Returns
     -------
@@ -38,7 +37,7 @@ def shown_inputs(data: Dataset, seed: int = 0) -> dict[str, list[str | None]]:
     found: list[str | None] = [None] * len(data)
     left = INPUT_BYTES
     if show is not None:
-        for i in np.random.default_rng(seed).permutation(len(data)):
+        for i in order:
             shown = show(data.inputs[i])
             left -= len((shown or "").encode())
             if left < 0:

@@ -126,16 +126,30 @@ def _rows(run: Run, cases: Cases, drawn: Drawn, columns: np.ndarray) -> dict[str
     scores = (run.model.transform(X) - run.model.mean_) / run.model.scale_
     residual = run.model.residual_
     shown = cases.data.take(rows)
+    order = most_open(run.model, X, cases.y[rows])
     return {
         "n": len(rows),
         "scores": _base64(scores[:, columns], "<f4"),
         "residual": None if residual is None else _base64(residual.decision(X), "<f4"),
         "weight": _base64(drawn.weight, "<f8"),
         "ids": [str(name) for name in shown.ids],
-        **shown_inputs(shown),
+        **shown_inputs(shown, order),
         "strata": drawn.strata,
         "source": cases.source.as_dict(),
     }
+
+
+def most_open(model: Any, X: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return rows in the order in which an edit is likely to change them.
+
+    Wrong rows come first, then those with the smallest margins. Regression: the largest errors.
+    """
+    predicted = np.asarray(model.predict(X))
+    if task_of(model) == "regression":
+        errors = np.abs(predicted - y).reshape(len(X), -1).max(axis=1)
+        return np.argsort(-errors, kind="stable")
+    wrong = (predicted != y).reshape(len(X), -1).any(axis=1)
+    return np.lexsort((np.abs(model.explain(X).margin), ~wrong))
 
 
 def columns_and_rows(coef: np.ndarray, *, residual: bool) -> tuple[np.ndarray, int]:

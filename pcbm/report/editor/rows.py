@@ -73,11 +73,11 @@ def editing_rows(
     if of_the_fit:
         return _rows_of_the_fit(run, y, train)
     if split is not None and (split == "test").any():
-        text = "They are the rows not marked as test, of data the run does not know."
+        text = "They are the rows not marked as test; the run has no record of this data."
         return EditingRows(train, "not test", text)
     text = (
-        "The run does not know this data: make sure that it holds no row of the test set that the "
-        "report quotes."
+        "The run has no record of this data: make sure that it holds no row of the test set that "
+        "the report quotes."
     )
     return EditingRows(train, "all", text)
 

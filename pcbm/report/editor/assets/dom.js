@@ -45,7 +45,7 @@ function folded(name) {
 }
 
 function dashed(text) {
-  return text.replace("-", MINUS);
+  return text.replaceAll("-", MINUS);
 }
 
 function percent(value) {
@@ -57,14 +57,17 @@ function points(value) {
   return Number(text) === 0 ? "0.0" : dashed(value > 0 ? `+${text}` : text);
 }
 
-function decimal(value, digits = 3) {
-  return dashed(Number(value.toPrecision(digits + 1)).toLocaleString("en", { maximumFractionDigits: digits }));
+// Return a number of any size with four digits.
+function decimal(value) {
+  return dashed(value.toLocaleString("en", { maximumSignificantDigits: 4 }));
 }
 
+// Return a number with its sign; one too small for its decimals keeps one digit.
 function signed(value, digits = 3) {
   if (value === 0) return "0";
-  const text = value.toFixed(digits);
-  return Number(text) === 0 ? (value > 0 ? "+0" : `${MINUS}0`) : dashed(value > 0 ? `+${text}` : text);
+  const fixed = value.toFixed(digits);
+  const text = Number(fixed) === 0 ? String(Number(value.toPrecision(1))) : fixed;
+  return dashed(value > 0 ? `+${text}` : text);
 }
 
 function count(number) {

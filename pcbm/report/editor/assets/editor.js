@@ -292,7 +292,7 @@ function wireRows() {
   const first = model.family === "multilabel" ? "the likeliest label" : "the first target";
   const select = element("select", { id: "ed-toward" }, element("option", { value: "" }, first), ...choices);
   select.addEventListener("change", showCase);
-  byId("ed-case").before(element("div", { class: "ed-row" }, element("label", {}, "Explain ", select)));
+  byId("ed-rows").after(element("div", { class: "ed-row" }, element("label", {}, "Explain ", select)));
 }
 
 function wirePlan() {

@@ -3,6 +3,8 @@
 const INTERVAL =
   "95 %: Wilson for shares with the effective sample size, normal for errors; of the drawn rows";
 
+const RECORDED = 100; // groups and classes, the most moved ones
+
 function rounded(value) {
   return value === null ? null : Number(value.toFixed(6));
 }
@@ -19,16 +21,25 @@ function planFigure(of, row, measure) {
   };
 }
 
+// Return classes or groups with those first that most surely moved, then those that are surely worst.
+function byChange(rows) {
+  const moved = (row) => (row.change ? Number(row.change.value !== 0) : -1);
+  const sure = (row) => (moved(row) === 1 ? Math.max(row.change.low, -row.change.high) : 0);
+  const best = (row) => row.after?.high ?? 0;
+  return [...rows].sort((a, b) => moved(b) - moved(a) || sure(b) - sure(a) || best(a) - best(b));
+}
+
 // Return the figures that a plan records: of all rows, of each group, of each class that moved.
 function planFigures(model, figures) {
   const regression = model.family === "gaussian";
   const measure = regression ? "rmse" : "accuracy";
   const known = (row) => row.before !== null;
   const moved = (row) => known(row) && row.before.value !== row.after.value;
+  const most = (rows) => (rows.length > RECORDED ? byChange(rows).slice(0, RECORDED) : rows);
   return [
     ...figures.overall.map((row) => planFigure("all", row, row.measure)),
-    ...figures.groups.filter(known).map((row) => planFigure("group", row, measure)),
-    ...figures.classes.filter(moved).map((row) => planFigure("class", row, measure)),
+    ...most(figures.groups.filter(known)).map((row) => planFigure("group", row, measure)),
+    ...most(figures.classes.filter(moved)).map((row) => planFigure("class", row, measure)),
   ];
 }
 

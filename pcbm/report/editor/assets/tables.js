@@ -6,7 +6,7 @@ const AT_ONCE = 12; // lines of a table before "show all"
 function writing(measure) {
   const bare = (value) => percent(value).replace("%", "");
   if (measure === "accuracy") return { value: percent, bare, change: points, unit: "points" };
-  return { value: (v) => decimal(v), bare: (v) => decimal(v), change: (v) => signed(v), unit: "" };
+  return { value: (v) => decimal(v), bare: (v) => decimal(v), change: (v) => (v > 0 ? `+${decimal(v)}` : decimal(v)), unit: "" };
 }
 
 function interval(figure, write) {
@@ -54,13 +54,6 @@ function figureTable(title, lines, measure) {
   );
 }
 
-// Return classes with the most moved first, then the worst ones.
-function byChange(rows) {
-  const moved = (row) => Math.abs(row.change?.value ?? 0);
-  const value = (row) => row.after?.value ?? 2;
-  return [...rows].sort((a, b) => moved(b) - moved(a) || value(a) - value(b));
-}
-
 const MEASURES = { accuracy: "Accuracy", rmse: "RMSE", r2: "R\u00b2" };
 
 // Return a table of the most moved lines, and a button that shows all of them where they are many.
@@ -77,7 +70,8 @@ function longTable(title, rows, measure, open, name = (row) => [bdi(row.name)]) 
 function figureTables(model, figures, open) {
   const regression = model.family === "gaussian";
   const measure = regression ? "rmse" : "accuracy";
-  const overall = figures.overall.map((row) => figureRow([MEASURES[row.measure]], row, row.measure));
+  const every = model.family === "multilabel" ? ", every label" : "";
+  const overall = figures.overall.map((row) => figureRow([MEASURES[row.measure] + every], row, row.measure));
   const parts = [figureTable("All rows", overall, measure)];
   if (figures.groups.length) parts.push(...longTable(regression ? "Group, RMSE" : "Group", figures.groups, measure, open));
   else parts.push(element("p", { class: "fine" }, "The data names no groups."));
