@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from every_kind import DIM, fit, rows
+from every_kind import DIM, fit, rows, targets
 
 from pcbm import EditPlan, PostHocCBM
 from pcbm.errors import InputError
@@ -75,6 +75,21 @@ def test_an_edit_is_in_the_file(tmp_path):
     found = outputs(tmp_path / "m.onnx", rows())["logits"]
     np.testing.assert_allclose(found, edited.decision_function(rows()), atol=1e-4)
     assert np.abs(found - model.decision_function(rows())).max() > 0.1
+
+
+def test_edits_of_the_concepts_and_of_the_residual_are_in_the_file(tmp_path):
+    """Merged, cleared and renamed scores, and a residual that no longer reads a concept."""
+    model, train = fit(residual="linear"), (rows(), targets("multiclass"))
+    plan = EditPlan().merge(["concept 1", "concept 2"], into="both").zero("concept 0")
+    with pytest.warns(UserWarning, match="not near copies|residual model was fitted before"):
+        edited = model.edit(plan.followed_by(orthogonalise=True, refit=True), train=train)
+    edited = edited.edit(EditPlan().rename("concept 3", "third"))
+    edited = edited.refit_residual(*train, erase=["concept 0"], in_class=True)
+    export_onnx(edited, tmp_path / "m.onnx", rows())
+    found = outputs(tmp_path / "m.onnx", rows())
+    np.testing.assert_allclose(found["probabilities"], edited.predict_proba(rows()), atol=1e-5)
+    names = {p.key: p.value for p in onnx.load(tmp_path / "m.onnx").metadata_props}["concepts"]
+    assert {"both", "third"} <= set(json.loads(names)) and "concept 1" not in names
 
 
 def test_names_and_origin_stand_in_the_metadata(tmp_path):

@@ -132,7 +132,7 @@ def test_many_classes_take_several_figures(run):
     many.model.classes_ = np.array([f"class {i}" for i in range(30)])
     many.model.head_.coef_ = np.tile(model.coef_, (10, 1))
     names = [name for name in drawn(many) if name.startswith("weights")]
-    assert names == ["weights", "weights-2", "weights-3"]
+    assert names == ["weights", "weights-2", "weights-3", "weights-map"]
 
 
 def test_a_folder_of_figures_is_whole_and_says_what_is_in_it(run, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
+import numpy as np
 import pytest
 from every_kind import fit, rows, targets
 from sklearn.metrics import confusion_matrix
@@ -57,6 +58,22 @@ def test_weights_are_the_coefficients(run):
         shown = {bar["name"]: bar["value"] for bar in panel["bars"]}
         used = {n: w for n, w in zip(run.model.concept_names_, row, strict=True) if w}
         assert shown == used and panel["left_out"] == 0
+
+
+def test_the_map_of_weights_holds_every_coefficient(run):
+    data, model = named(run)["weights-map"].data, run.model
+    table = {
+        (column, row): value
+        for row, line in zip(data["rows"], data["values"], strict=True)
+        for column, value in zip(data["columns"], line, strict=True)
+        if value is not None
+    }
+    used = np.argwhere(model.coef_)
+    assert table == {
+        (str(model.classes_[i]), model.concept_names_[j]): model.coef_[i, j] for i, j in used
+    }
+    absent = named(Run.of_model(fit("binary")))["weights-map"]
+    assert absent.reason == "the head has one row of weights"
 
 
 def test_a_binary_panel_names_both_sides():

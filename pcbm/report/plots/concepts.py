@@ -14,6 +14,7 @@ from pcbm.report.plots.measured import ROWS, UNMEASURED, rows_of
 
 EACH = 10  # concepts a class
 PANELS = 12  # classes on one page
+MAPPED = 40  # classes, and concepts, of a map
 QUALITY = {"auc": "AUC", "balanced_accuracy": "balanced accuracy"}
 
 
@@ -33,6 +34,30 @@ def weights(model: Any) -> list[Drawn]:
     if binary and names:
         caption += f" Positive argues for {names[1]}, negative for {names[0]}."
     return _pages("weights", "Weights of each class", caption, "coefficient", panels)
+
+
+def weights_map(model: Any) -> Drawn:
+    """Return the coefficients of the most used classes and concepts as one map."""
+    title, coef = "Weights of classes and concepts", np.atleast_2d(model.coef_)
+    if len(coef) == 1 or not coef.any():
+        reason = "the head has one row of weights" if len(coef) == 1 else "no concept is used"
+        return Absent("weights-map", title, reason)
+    size, names = np.abs(coef), list(model.concept_names_)
+    columns = strongest(size.sum(axis=0))[:MAPPED]
+    rows = np.sort(np.argsort(-size.sum(axis=1), kind="stable")[:MAPPED])
+    cells = [[float(coef[i, j]) if coef[i, j] else None for i in rows] for j in columns]
+    caption = "Coefficients on standardised scores; grey where a class does not use a concept"
+    used = int(np.count_nonzero(size.sum(axis=0)))
+    if used > len(columns) or len(coef) > len(rows):
+        caption += f". The most used: {len(rows)} of {len(coef)} classes, {len(columns)} of {used}"
+        caption += " concepts in use"
+    data = {
+        "rows": [names[j] for j in columns],
+        "columns": [row_names(model)[i] for i in rows],
+        "values": cells,
+        "limit": float(size.max()),
+    }
+    return Chart("weights-map", title, caption + ".", "similarity", data)
 
 
 def contributions(model: Any, metrics: Mapping[str, Any]) -> list[Drawn]:

@@ -11,7 +11,9 @@ from pcbm.errors import need
 from pcbm.report.plots.style import BLUE, EXTRA, PALE, RED, WIDTH, figure, label, labels
 
 CELL, SIDE = 0.24, 1.7  # inches: a cell, and the names beside them
-NUMBERS = 14  # rows up to which every cell holds its number
+NUMBERS = 14  # columns up to which every cell holds its number
+LEAST = 0.11  # inches of a cell
+BAR = 2.5  # inches of a colour bar, at most
 NAME = 22
 
 
@@ -22,7 +24,7 @@ def draw_counts(data: Mapping[str, Any]) -> Any:
     shares = np.divide(values, totals, out=np.zeros_like(values), where=totals > 0)
     fig, axes, size = _frame(data)
     axes.imshow(shares, cmap=_colours("white", BLUE), vmin=0, vmax=1, aspect="auto")
-    if len(values) <= NUMBERS:
+    if values.shape[1] <= NUMBERS:
         for (i, j), count in np.ndenumerate(values):
             if count:
                 colour = "white" if shares[i, j] > 0.5 else "black"
@@ -33,31 +35,46 @@ def draw_counts(data: Mapping[str, Any]) -> Any:
 
 
 def draw_similarity(data: Mapping[str, Any]) -> Any:
-    """Draw values in [-1, 1]; cells without one stay grey."""
+    """Draw values with a sign, in [-1, 1] or up to ``limit``; cells without one stay grey."""
+    limit = float(data.get("limit") or 1.0)
     values = np.array(data["values"], dtype=float)  # None becomes NaN
     fig, axes, size = _frame(data)
     axes.set_facecolor(PALE)
-    shown = axes.imshow(values, cmap=_colours(RED, "white", BLUE), vmin=-1, vmax=1, aspect="auto")
-    if len(values) <= NUMBERS:
+    shown = axes.imshow(
+        values, cmap=_colours(RED, "white", BLUE), vmin=-limit, vmax=limit, aspect="auto"
+    )
+    if values.shape[1] <= NUMBERS:
         for (i, j), value in np.ndenumerate(values):
             if np.isfinite(value):
-                colour = "white" if abs(value) > 0.6 else "black"
-                text = f"{value:.2f}".replace("0.", ".").replace("-", "\u2212")
+                colour = "white" if abs(value) > 0.6 * limit else "black"
+                text = _two_digits(float(value))
                 axes.text(j, i, text, ha="center", va="center", size=size, color=colour)
-    bar = fig.colorbar(shown, ax=axes, shrink=0.6, ticks=[-1, -0.5, 0, 0.5, 1])
+    bar = fig.colorbar(shown, ax=axes, shrink=min(0.6, BAR / fig.get_figheight()))
+    bar.locator = need("matplotlib.ticker", EXTRA).MaxNLocator(5, symmetric=True)
+    bar.update_ticks()
     bar.outline.set_visible(False)
     return fig
+
+
+def _two_digits(value: float) -> str:
+    """Return a number as a narrow cell shows it.
+
+    >>> _two_digits(-0.25), _two_digits(10.5)
+    ('−.25', '10.50')
+    """
+    text = f"{abs(value):.2f}"
+    return ("\u2212" if value < 0 else "") + (text[1:] if text.startswith("0.") else text)
 
 
 def _frame(data: Mapping[str, Any]) -> tuple[Any, Any, float]:
     """Return a figure, axes with named rows and columns, and a font size that fits the cells."""
     rows, columns = data["rows"], data["columns"]
-    cell = min(CELL * 2, (WIDTH - SIDE) / max(len(columns), 1))
-    cell = max(cell, 0.11)
-    size = min(7.0, 72 * cell * 0.42)
-    fig = figure(SIDE + cell * len(columns) + 0.3, SIDE * 0.75 + cell * len(rows))
+    wide = max(min(CELL * 2, (WIDTH - SIDE) / max(len(columns), 1)), LEAST)
+    tall = min(wide, CELL * 2 if len(rows) <= NUMBERS else CELL * 0.8)
+    size = min(7.0, 72 * wide * 0.42, 72 * tall * 0.6)
+    fig = figure(SIDE + wide * len(columns) + 0.3, SIDE * 0.75 + tall * len(rows))
     axes = fig.add_subplot()
-    small = min(7.5, 72 * cell * 0.8)
+    small = min(7.5, 72 * min(wide, tall) * 0.8)
     axes.set_yticks(range(len(rows)), labels(rows, NAME), size=small)
     # Many slanted names would cross.
     few = len(columns) <= NUMBERS

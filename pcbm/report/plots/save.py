@@ -37,6 +37,7 @@ def charts(run: Run, samples: Sequence[Sample] | None = None) -> list[Drawn]:
         measured.controls(metrics),
         measured.path(metrics),
         *concepts.weights(model),
+        concepts.weights_map(model),
         *concepts.contributions(model, metrics),
         *concepts.quality(model.bank),
         concepts.geometry(metrics),
