@@ -76,6 +76,8 @@ def _nearest(A: np.ndarray, part: slice, k: int) -> np.ndarray:
     cosines = A[part] @ A.T
     cosines[np.arange(len(cosines)), np.arange(part.start, part.stop)] = -np.inf
     last = np.partition(cosines, -k, axis=1)[:, -k, None]
-    nearer, level = cosines > last, cosines == last
-    places = k - nearer.sum(axis=1, keepdims=True)
-    return nearer | (level & (np.cumsum(level, axis=1) <= places))
+    chosen = cosines >= last
+    for row in np.flatnonzero(chosen.sum(axis=1) > k):  # several are level with the last one
+        level = np.flatnonzero(cosines[row] == last[row])
+        chosen[row, level[k - chosen[row].sum() :]] = False
+    return chosen
