@@ -22,8 +22,9 @@ from pcbm.activations.images import open_image
 from pcbm.backbones import load_tower
 from pcbm.backbones.pooling import TokenRule
 from pcbm.backbones.tower import Tower, first_tensor
-from pcbm.backbones.weights import hash_weights
+from pcbm.backbones.weights import hash_weights, without_addresses
 from pcbm.errors import InputError
+from pcbm.files import sha256_json
 
 PLAIN = 512  # pixels of the plain pictures that show the scale: more than any crop takes
 LEVELS = (0, 128, 255)
@@ -69,6 +70,10 @@ class Network:
         found = (p.dtype for p in self.module.parameters() if p.is_floating_point())
         return next(found, torch.get_default_dtype())
 
+    def place(self, values: Tensor) -> Tensor:
+        """Return values on the device and in the number format of the weights."""
+        return values.to(self.device, self.dtype)
+
     def forward(self, pixels: Tensor) -> Any:
         """Return the output for pixels (n, ...) from 0 to 1, on their way through every layer."""
         low, high = (_on(bound, pixels) for bound in (self.low, self.high))
@@ -87,8 +92,10 @@ class Network:
         return output
 
     def fingerprint(self) -> str:
-        """Return the SHA-256 of the weights."""
-        return hash_weights(self.module)
+        """Return a SHA-256 over weights, modules and the scale of the pixels."""
+        bounds = [torch.as_tensor(bound).cpu().tolist() for bound in (self.low, self.high)]
+        modules = without_addresses(repr(self.module))
+        return sha256_json([hash_weights(self.module), modules, *bounds])
 
     def pixels(self, data: Dataset, rows: Sequence[int] | np.ndarray) -> Tensor:
         """Return pictures of a data set as this network sees them, (n, c, h, w) from 0 to 1.

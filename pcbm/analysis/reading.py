@@ -162,7 +162,7 @@ class LayerReader:
         with torch.inference_mode(), evaluating(self.network):
             for start in range(0, len(pixels), batch_size):
                 batch = pixels[start : start + batch_size]
-                found = self(batch.to(self.network.device, self.network.dtype))
+                found = self(self.network.place(batch))
                 for name, values in found.items():
                     parts[name].append(values.cpu().numpy())
                 if progress:
@@ -171,7 +171,7 @@ class LayerReader:
 
     def _probe(self, example: Tensor, pool: str | None) -> None:
         """Run one item and two, to learn the pooling of each layer and how often it runs."""
-        example = example.to(self.network.device, self.network.dtype)
+        example = self.network.place(example)
         with torch.inference_mode(), evaluating(self.network):
             outputs, self._runs = self._pass(example)
             one = {name: self._tensor(name, outputs) for name in self.names}
