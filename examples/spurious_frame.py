@@ -10,7 +10,9 @@ the same images with and without it, of other classes) and concepts that are not
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from cifar import ANIMALS, VEHICLES, concept_folders, draw, images_of, unpack
@@ -19,9 +21,10 @@ from PIL import Image
 
 from pcbm import ActivationSet, EditPlan, load_backbone, read_data
 from pcbm.activations import activations_for
+from pcbm.audit import Judged, edit_controls, edit_curve
 from pcbm.concepts import resolve_concepts
-from pcbm.editing import evaluate_edit, signed_reliance
-from pcbm.model import FitSettings, fit_run
+from pcbm.editing import edited_run, evaluate_edit, joined_evaluation, signed_reliance
+from pcbm.model import FitSettings, Run, fit_run
 
 CUE = "red frame"
 PETS = ("cat", "dog")
@@ -37,6 +40,9 @@ PARTS = {
     "reversed": (0.05, 0.95),
     "clean": (0.0, 0.0),
 }
+TESTS = ("in distribution", "reversed", "clean")
+REASON = "the frame gives the class away in training and says nothing of the animal"
+PLAN = EditPlan().zero(CUE).signed(reason=REASON)
 
 
 def framed(path: Path) -> Image.Image:
@@ -70,29 +76,43 @@ def write_cue_examples(root: Path, out: Path, seed: int) -> None:
 
 
 def main() -> None:
-    """Make the data, fit, zero the cue, print accuracy and signed reliance before and after."""
+    """Make the data, fit, zero the cue, print what that did; keep the run and the edited one."""
     chosen = options("Cat or dog with a spurious frame", "cifar")
     backbone = load_backbone(f"python:{chosen.data / 'resnet_cifar.py'}:resnet56", layer="layer3")
     with tempfile.TemporaryDirectory() as scratch:
         root = unpack(chosen.data, Path(scratch))
         folder = Path(scratch)
         write_pets(root, folder / "pets", seed=0)
-        sets = {
-            part: activations_for(read_data(folder / "pets" / part), backbone) for part in PARTS
-        }
+        images = {part: read_data(folder / "pets" / part) for part in PARTS}
+        sets = {part: activations_for(data, backbone) for part, data in images.items()}
         concepts = concept_folders(root, folder / "concepts", leave_out=PETS)
         write_cue_examples(root, concepts, seed=1)
         bank, _ = resolve_concepts(concepts, backbone)
-    run = fit_run(
-        sets["train"], sets["in distribution"], bank, FitSettings(concepts_per_class=PER_CLASS)
-    )
-    print_run(run)
-    keep(run, chosen.out)
-    edited = run.model.edit(EditPlan().zero(CUE))
-    report(run.model, edited, {part: acts for part, acts in sets.items() if part != "train"})
+        run = fit_run(
+            sets["train"], sets["in distribution"], bank, FitSettings(concepts_per_class=PER_CLASS)
+        )
+        print_run(run)
+        edited, step = PLAN.step(run.model)
+        found = report(run.model, edited, {part: sets[part] for part in TESTS})
+        if chosen.out is not None:
+            keep(run, chosen.out)
+            evaluation = joined_evaluation(found) | evidence(run, edited, sets)
+            after = edited_run(run, edited, replace(step, evaluation=evaluation))
+            keep(after, Path(f"{chosen.out}-edited"), sets["reversed"], images["reversed"])
 
 
-def report(model: object, edited: object, tests: dict[str, ActivationSet]) -> None:
+def evidence(run: Run, edited: object, sets: dict[str, ActivationSet]) -> dict[str, Any]:
+    """Return what stands beside an edit in a report: its controls, and the whole path."""
+    names = {"in_distribution": "in distribution", "shifted": "reversed"}
+    judged = {key: Judged(sets[part].X, np.asarray(sets[part].y)) for key, part in names.items()}
+    train = np.asarray(sets["train"].X), np.asarray(sets["train"].y)
+    return {
+        "controls": edit_controls(run.model, edited, PLAN, judged, train=train),
+        "curve": edit_curve(run.model, PLAN, judged),
+    }
+
+
+def report(model: object, edited: object, tests: dict[str, ActivationSet]) -> dict[str, Any]:
     """Print accuracy on every test set before and after the edit, and the reliance on the cue."""
     found = {part: evaluate_edit(model, edited, acts.X, acts.y) for part, acts in tests.items()}
     print(f"\n{'zero ' + CUE:<19} before   after")
@@ -103,6 +123,7 @@ def report(model: object, edited: object, tests: dict[str, ActivationSet]) -> No
     print(f"{'signed reliance':<19} {reliance['before']:+.3f}  {reliance['after']:+.3f}")
     for text in reliance["warnings"]:
         print(f"warning: {text}")
+    return found
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pcbm.report.figures import count, decimal, percent, points, significant
+from pcbm.report.figures import count, decimal, percent, significant, span
 
 CONFUSIONS = 25
 FULL_TABLE = 20  # classes; of more only the largest confusions are listed
@@ -30,10 +30,10 @@ def evaluation(record: Mapping[str, Any] | None) -> dict[str, Any] | None:
         if record.get(key) is not None
     ]
     known = record.get("intervals") or {}
-    for key, label, show in (("accuracy", "Accuracy", percent), ("r2", "R²", decimal)):
-        if known.get(key) is not None:
-            place = next(i for i, (name, _) in enumerate(overall) if name == label) + 1
-            overall.insert(place, ("95% interval", " to ".join(map(show, known[key]))))
+    if known.get("accuracy") is not None:
+        overall.insert(1, ("95% interval", span(known["accuracy"])))
+    elif known.get("r2") is not None:
+        overall.insert(1, ("95% interval", " to ".join(map(decimal, known["r2"]))))
     return {
         "overall": overall,
         "classes": _evaluated(record.get("per_class"), known.get("per_class")),
@@ -48,14 +48,15 @@ def _evaluated(
 ) -> list[dict[str, Any]]:
     result = []
     for name, row in (rows or {}).items():
-        show = significant if "rmse" in row else percent
-        bounds = (intervals or {}).get(name)
+        bounds, error = (intervals or {}).get(name), "rmse" in row
         result.append(
             {
                 "name": name,
                 "n": count(row["n"]),
-                "value": show(row["rmse" if "rmse" in row else "accuracy"]),
-                "interval": "–" if bounds is None else " to ".join(map(show, bounds)),
+                "value": significant(row["rmse"]) if error else percent(row["accuracy"]),
+                "interval": " to ".join(map(significant, bounds))
+                if error and bounds
+                else span(bounds),
                 "auc": decimal(row["auc"]) if row.get("auc") is not None else None,
             }
         )
@@ -120,14 +121,13 @@ def calibration(record: Mapping[str, Any] | None) -> dict[str, Any] | None:
         "confidence": percent(found["confidence"]),
         "share": percent(found["share"]),
         "way": "too sure" if gap > 0 else "not sure enough",
-        "gap": points(gap),
         "bins": [
             {
-                "range": f"{percent(row['low'])} to {percent(row['high'])}",
+                "range": span([row["low"], row["high"]]),
                 "n": count(row["n"]),
                 "confidence": percent(row["confidence"]),
                 "share": percent(row["share"]),
-                "interval": " to ".join(map(percent, row["interval"])),
+                "interval": span(row["interval"]),
             }
             for row in found["bins"]
         ],

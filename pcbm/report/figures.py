@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 MINUS = "\u2212"
@@ -16,6 +17,15 @@ def percent(value: float | None) -> str:
     ('84.0%', 'not measured')
     """
     return ABSENT if value is None else _sign(f"{100 * value:.1f}%")
+
+
+def span(bounds: Sequence[float] | None) -> str:
+    """Return an interval of shares; a dash where there is none.
+
+    >>> span([0.832, 0.875]), span(None)
+    ('83.2 to 87.5%', '–')
+    """
+    return "–" if bounds is None else f"{percent(bounds[0]).rstrip('%')} to {percent(bounds[1])}"
 
 
 def points(value: float | None) -> str:
@@ -40,14 +50,15 @@ def decimal(value: float | None, digits: int = 3) -> str:
 
 
 def signed(value: float | None, digits: int = 3) -> str:
-    """Return a number with its sign; an exact zero has none.
+    """Return a number with its sign; what rounds to zero has none, an exact zero no decimals.
 
-    >>> signed(0.5), signed(-0.25, 2), signed(0.0)
-    ('+0.500', '−0.25', '0')
+    >>> signed(0.5), signed(-0.25, 2), signed(-0.001, 2), signed(0.0)
+    ('+0.500', '−0.25', '0.00', '0')
     """
-    if value is None:
-        return ABSENT
-    return "0" if value == 0 else _sign(f"{value:+.{digits}f}")
+    if value is None or value == 0:
+        return ABSENT if value is None else "0"
+    text = f"{value:+.{digits}f}"
+    return text[1:] if float(text) == 0 else _sign(text)
 
 
 def significant(value: float | None, digits: int = 3) -> str:

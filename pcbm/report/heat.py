@@ -77,6 +77,7 @@ def heat_map(
         "height": min(CELL * len(rows), HIGHEST),
         "data": values(cells),
         "layer": layers,
+        "usermeta": {"columns": len(columns)},  # the page leaves numbers out where they overlap
     }
 
 
@@ -165,6 +166,7 @@ def _axis(shown: Sequence[str], *, top: bool = False) -> Spec:
         "ticks": False,
         "domain": False,
         "grid": False,
+        "labelOverlap": "greedy",
     }
     if len(shown) > CROWDED:
         axis["labelFontSize"] = 10

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pcbm.model.hybrid_text import residual_lines
-from pcbm.report.figures import count, effective, significant
+from pcbm.report.figures import count, decimal, effective, significant, span
 from pcbm.report.summary import as_fitted, figure_name, interval, show_difference, show_figure
 
 
@@ -48,9 +48,9 @@ def comparison(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def show_interval(metrics: Mapping[str, Any], bounds: Sequence[float] | None) -> str:
     """Return an interval of the headline figure in words; a dash where there is none."""
-    if bounds is None:
-        return "–"
-    return " to ".join(show_figure(metrics, bound) for bound in bounds)
+    if bounds is None or figure_name(metrics) == "accuracy":
+        return span(bounds)
+    return " to ".join(map(decimal, bounds))
 
 
 def _detail(class_: str, metrics: Mapping[str, Any]) -> str:

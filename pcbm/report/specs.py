@@ -127,41 +127,34 @@ def curve_spec(data: Mapping[str, Any]) -> Spec:
         ``figure``, and along the path ``nec``, ``before`` and ``after``; ``chosen``, the point of
         the run's head, or None.
     """
-    x = _sparsity(data["nec"])
+    necs = data["nec"]
+    x = _along(necs)
     y = across("value", data["figure"], axis={"format": "%", "tickCount": TICKS})
     sides = ("before", "after")
     rows = [
-        {"nec": nec, "side": side, "value": data[side][i], "order": i}
-        for i, nec in enumerate(data["nec"])
+        {"place": i, "side": side, "value": data[side][i]}
+        for i in range(len(necs))
         for side in sides
     ]
     tint = _by("side", sides, SIDES)
     dashes = {"domain": list(sides), "range": [[5, 4], [1, 0]]}
+    dashed = {"field": "side", "type": "nominal", "scale": dashes, "legend": None}
     layers: list[Spec] = [
         {
             "data": values(rows),
             "mark": {"type": "line", "strokeWidth": 2},
-            "encoding": {
-                "x": x,
-                "y": y,
-                "color": tint,
-                "strokeDash": {"field": "side", "type": "nominal", "scale": dashes, "legend": None},
-                "order": {"field": "order", "type": "quantitative"},
-            },
+            "encoding": {"x": x, "y": y, "color": tint, "strokeDash": dashed},
         }
     ]
-    if data["chosen"] is not None:
-        own = [row for row in rows if row["order"] == data["chosen"]]
-        nec = data["nec"][data["chosen"]]
+    chosen = data["chosen"]
+    if chosen is not None:
+        own = [row for row in rows if row["place"] == chosen]
+        dots = {"x": x, "y": y, "color": tint}
         layers = [
-            _upright(x, nec),
+            _upright(x, chosen),
             *layers,
-            {
-                "data": values(own),
-                "mark": {**SINGLE, "size": 100},
-                "encoding": {"x": x, "y": y, "color": tint},
-            },
-            _note(x, nec, max(data["nec"]), "this head"),
+            {"data": values(own), "mark": {**SINGLE, "size": 100}, "encoding": dots},
+            _note(x, chosen, len(necs), "this head"),
         ]
     return {"width": "container", "height": 240, "layer": layers}
 
@@ -217,14 +210,28 @@ def _sparsity(known: Sequence[float]) -> Spec:
     )
 
 
-def _upright(x: Spec, nec: float) -> Spec:
+def _along(necs: Sequence[float]) -> Spec:
+    """Return the channel of places along the path, labelled by NEC, which may fall and rise."""
+    step = max(1, -(-len(necs) // TICKS))
+    shown = list(range(0, len(necs), step))
+    # Numbers alone: nothing from outside gets into an expression.
+    labels = "".join(f"datum.value == {i} ? '{effective(necs[i])}' : " for i in shown) + "''"
+    return across(
+        "place",
+        "effective concepts a class (NEC) along the path",
+        scale={"domain": [0, max(len(necs) - 1, 1)], "nice": False},
+        axis={"values": shown, "labelExpr": labels, "grid": False},
+    )
+
+
+def _upright(x: Spec, place: float) -> Spec:
     mark = {"type": "rule", "strokeDash": [2, 3], "color": colour("ink")}
-    return {"data": values([{"nec": nec}]), "mark": mark, "encoding": {"x": x}}
+    return {"data": values([{x["field"]: place}]), "mark": mark, "encoding": {"x": x}}
 
 
-def _note(x: Spec, nec: float, highest: float, words: str) -> Spec:
+def _note(x: Spec, place: float, highest: float, words: str) -> Spec:
     """Return words above the upright line, on its side that has room."""
-    late = nec > highest / 3
+    late = place > highest / 3
     mark = {
         "type": "text",
         "text": words,
@@ -234,7 +241,7 @@ def _note(x: Spec, nec: float, highest: float, words: str) -> Spec:
         "dx": 3 if late else -3,
     }
     encoding = {"x": x, "y": {"value": -4}}
-    return {"data": values([{"nec": nec}]), "mark": mark, "encoding": encoding}
+    return {"data": values([{x["field"]: place}]), "mark": mark, "encoding": encoding}
 
 
 def _bounded(

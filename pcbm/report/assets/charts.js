@@ -2,7 +2,8 @@
 // are interpreted, since the page's policy forbids to make code from text.
 (() => {
   'use strict';
-  const PHONE = 520;
+  const PHONE = 520; // pixels
+  const NUMBERS = 6; // columns of a map that leave room for numbers on a phone
   const font = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", "Liberation Sans", Arial, sans-serif';
 
   const config = narrow => ({
@@ -15,7 +16,7 @@
       labelColor: 'var(--soft)', titleColor: 'var(--soft)', labelFontSize: 12, titleFontSize: 12,
       titleFontWeight: 'normal', titlePadding: 8, labelPadding: 5
     },
-    axisY: {labelLimit: narrow ? 104 : 230},
+    axisY: narrow ? {labelLimit: 150, labelFontSize: 11} : {labelLimit: 230},
     axisX: {labelFlush: true},
     legend: {
       orient: 'top', title: null, symbolType: 'circle', symbolOpacity: 1, labelColor: 'var(--soft)',
@@ -33,7 +34,11 @@
   const draw = figure => {
     const place = figure.querySelector('div');
     const spec = JSON.parse(figure.querySelector('script').textContent);
-    const {spec: compiled} = vega.compile(spec, {config: config(place.clientWidth < PHONE)});
+    const narrow = place.clientWidth < PHONE;
+    if (narrow && spec.usermeta?.columns > NUMBERS) {
+      spec.layer = spec.layer.filter(layer => layer.mark.type !== 'text');
+    }
+    const {spec: compiled} = vega.compile(spec, {config: config(narrow)});
     const runtime = vega.parse(compiled, {events: {bind: 'none'}}, {ast: true});
     const view = new vega.View(runtime, {
       expr: vega.expressionInterpreter, loader, renderer: 'svg', container: place
