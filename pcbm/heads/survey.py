@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -60,13 +60,13 @@ def _gives_rows(Z: object) -> TypeGuard[Source]:
     return numbers and rows and isinstance(Z, np.ndarray) | hasattr(Z, "__array__")
 
 
-def _matrix(Z: object) -> NDArray:
+def _matrix(Z: Any) -> NDArray:
     if issparse(Z):
         raise InputError("Z is a sparse matrix: give Z.toarray()")
     if np.iscomplexobj(Z):
         raise InputError("Z holds complex numbers: give real ones, such as Z.real")
     try:
-        return np.asarray(Z, float)  # type: ignore[call-overload]
+        return np.asarray(Z, float)
     except (TypeError, ValueError):
         raise InputError(
             "Z holds values that are not numbers, or rows of unequal length: give numbers"

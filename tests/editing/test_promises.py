@@ -18,6 +18,7 @@ Draw = Callable[..., tuple[np.ndarray, np.ndarray]]
 ZOO = ["bird", "car", "zebra"]
 OPS = ("zero", "boundary", "scale", "set", "clamp")
 CONCEPTS = ("stripes", "metal", "wings", "grass")
+NUMBERS = st.floats(-3, 3).map(lambda number: round(number, 3))  # none too small for a logit
 
 
 @cache
@@ -42,7 +43,7 @@ def one_edit(plan: EditPlan, op: str, concept: str, number: float, label: str) -
 @pytest.mark.parametrize("kind", ["softmax", "grouped", "multilabel", "hybrid"])
 @given(
     edits=st.lists(
-        st.tuples(st.sampled_from(OPS), st.sampled_from(CONCEPTS), st.floats(-3, 3)),
+        st.tuples(st.sampled_from(OPS), st.sampled_from(CONCEPTS), NUMBERS),
         min_size=1,
         max_size=4,
     ),
@@ -68,6 +69,12 @@ def test_an_edit_of_one_class_leaves_the_logits_of_the_others_to_the_bit(
     before, after = model.decision_function(X), edited.decision_function(X)
     others = np.arange(3) != row
     assert before[:, others].tobytes() == after[:, others].tobytes()
-    moved = any(c.coef is not None and c.coef[0] != c.coef[1] for c in step.changes)
-    assert moved == (before[:, row].tobytes() != after[:, row].tobytes())
+    same = all(
+        np.array_equal(getattr(model, name)[row], getattr(edited, name)[row])
+        for name in ("coef_", "intercept_")
+    )
+    if same:  # edits that cancel each other, or change nothing
+        assert before[:, row].tobytes() == after[:, row].tobytes()
+    else:
+        assert before[:, row].tobytes() != after[:, row].tobytes()
     assert {change.row for change in step.changes} <= {str(model.classes_[row])}
