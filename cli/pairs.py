@@ -111,20 +111,34 @@ def _from_table(
     absent = [name for name in COLUMNS if name not in table.column_names]
     if absent:
         raise InputError(f"{path} has no column {absent[0]!r}: a pairs file has 'with', 'without'")
-    names = {side: [str(name).strip() for name in table[side].to_pylist()] for side in COLUMNS}
+    names = {
+        side: ["" if name is None else str(name).strip() for name in table[side].to_pylist()]
+        for side in COLUMNS
+    }
+    listed = [name for both in zip(*names.values(), strict=True) for name in both]
     if acts is not None:
         place = {name: row for row, name in enumerate(acts.ids.tolist())}
-        if all(name in place for side in COLUMNS for name in names[side]):
+        if all(name in place for name in listed):
             one, other = (acts.take([place[name] for name in names[side]]) for side in COLUMNS)
             return _joined(one, other)
-    first = names["with"][0]
-    if not (path.parent / first).is_file():
-        raise InputError(
-            f"{path} names {first!r}, which is neither an id of DATA nor a file beside it: "
-            "give ids, or image paths relative to the file"
-        )
+    files = {name for name in listed if (path.parent / name).is_file()}
+    if set(listed) - files:
+        raise InputError(f"{path} names {_stranger(listed, acts, files)}")
     one, other = (_images(run, folder, path, names[side], choice, common) for side in COLUMNS)
     return one.X, other.X, None
+
+
+def _stranger(listed: list[str], acts: ActivationSet | None, files: set[str]) -> str:
+    """Return what is wrong with names that are neither ids throughout nor files throughout."""
+    ids = set() if acts is None else set(acts.ids.tolist())
+    neither = [name for name in listed if name not in ids and name not in files]
+    if neither:
+        return (
+            f"{neither[0]!r}, which is neither an id of DATA nor a file beside it: give ids, or "
+            "image paths relative to the file"
+        )
+    path = next(name for name in listed if name not in ids)
+    return f"{path!r}, which is a file, beside ids of DATA: give ids alone, or image paths alone"
 
 
 def _images(

@@ -25,7 +25,10 @@ def findings(record: Mapping[str, Any]) -> list[str]:
 
 
 def _measured(record: Mapping[str, Any]) -> bool:
-    audits = [record["paired"], record["within_class"], *record["reliance"].values()]
+    audits = [record["paired"], *record["reliance"].values()]
+    within = record["within_class"]
+    if within.get("now") is not None and 1 / (1 + within["now"]["total"]["repeats"]) <= ALPHA:
+        audits.append(within)
     return any("not_measurable" not in audit for audit in audits)
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pcbm.audit.findings import findings
+from pcbm.audit.findings import ALPHA, findings
 from pcbm.audit.leaks import REPEATS, within_class_auc
 from pcbm.audit.margins import margins
 from pcbm.audit.pairs import paired_response
@@ -22,6 +22,10 @@ ADDITIVE = (
     "this is a hybrid: residual and concept part are added, so an edit changes the hybrid's logits "
     "by exactly what it changes in the concept model; that change is no evidence that the residual "
     "does not bring the concept back"
+)
+TOO_FEW = (
+    "with {repeats} permutations p is {least:.2g} at least, so the AUC within the classes can find "
+    "nothing: give 19 or more"
 )
 OWN_SCORE = (
     "the concept's own score, for lack of labels: other content that goes with the score counts too"
@@ -91,21 +95,71 @@ def audit_model(
     InputError
         Neither model knows the concept, or shapes do not fit.
     """
-    source = _model_with(concept, before, model)
     sides = {"before": before, "now": model}
+    names = _names(concept, before, model)
+    # Told by the model before its edits where it knows the concept: an edit may change scores.
+    side = "before" if names["before"] is not None else "now"
+    source, own = sides[side], str(names[side])
     notes = [ADDITIVE] if any(_hybrid(side) for side in sides.values()) else []
+    if before is not None and names["now"] != names["before"]:
+        notes.append(_renamed(names))
+    if 1 / (1 + repeats) > ALPHA:
+        notes.append(TOO_FEW.format(repeats=repeats, least=1 / (1 + repeats)))
     record: dict[str, Any] = {
         "concept": concept,
         "model": "hybrid" if _hybrid(model) else "concept model",
-        "coef": {name: _coef(side, concept) for name, side in sides.items()},
+        "coef": {key: _coef(each, names[key]) for key, each in sides.items()},
         "paired": _paired(evidence, sides),
-        "within_class": _within(evidence, sides, source, concept, repeats, seed),
+        "within_class": _within(evidence, sides, source, own, repeats, seed),
         "reliance": {
             "shifted": _shifted(evidence, sides),
-            "groups": _groups(evidence, sides, source, concept),
+            "groups": _groups(evidence, sides, source, own),
         },
     }
     return {**record, "findings": findings(record), "notes": notes}
+
+
+def _names(concept: str, before: Any, model: Any) -> dict[str, str | None]:
+    """Return what a concept is called in each model; None where it is no concept of its own.
+
+    A name of the model now is followed back through its edits, any other one forward.
+    """
+    now = list(model.concept_names_)
+    old = [] if before is None else list(before.concept_names_)
+    past = getattr(model, "edits_", None) or []
+    past = past[len(getattr(before, "edits_", None) or []) :]
+    made = [record for step in past for record in step.get("structure", ())]
+    if concept in now:
+        first = _followed(concept, reversed(made), back=True)
+        return {"before": first if first in old else None, "now": concept}
+    if concept in old:
+        last = _followed(concept, made)
+        return {"before": concept, "now": last if last in now else None}
+    raise InputError(f"the model has no concept {concept!r}: {near(concept, [*old, *now])}")
+
+
+def _followed(
+    name: str | None, made: Iterable[Mapping[str, Any]], *, back: bool = False
+) -> str | None:
+    """Follow a name through renames and merges; back through a merge there is no one name."""
+    for record in made:
+        if record["op"] == "rename":
+            old, new = record["concept"], record["to"]
+            old, new = (new, old) if back else (old, new)
+            name = new if name == old else name
+        elif record["op"] == "merge" and back:
+            name = None if name == record["into"] else name
+        elif record["op"] == "merge":
+            name = record["into"] if name in record["concepts"] else name
+    return name
+
+
+def _renamed(names: Mapping[str, str | None]) -> str:
+    if names["before"] is None:
+        return f"{names['now']!r} was no concept of its own before the edits"
+    if names["now"] is None:
+        return f"{names['before']!r} is no concept of its own after the edits"
+    return f"{names['before']!r} is called, or is part of, {names['now']!r} after the edits"
 
 
 def _paired(evidence: Evidence, sides: dict[str, Any]) -> dict[str, Any]:
@@ -191,19 +245,8 @@ def _favoured(model: Any, concept: str) -> str | None:
     return names[int(coef[0] > 0)] if len(coef) == 1 else names[int(coef.argmax())]
 
 
-def _model_with(concept: str, *models: Any) -> Any:
-    """Return the first of some models that knows a concept."""
-    known: list[str] = []
-    for model in models:
-        if model is not None:
-            known += model.concept_names_
-            if concept in model.concept_names_:
-                return model
-    raise InputError(f"the model has no concept {concept!r}: {near(concept, known)}")
-
-
-def _coef(model: Any, concept: str) -> list[float] | None:
-    if model is None or concept not in model.concept_names_:
+def _coef(model: Any, concept: str | None) -> list[float] | None:
+    if model is None or concept is None:
         return None
     return [float(w) for w in model.coef_[:, list(model.concept_names_).index(concept)]]
 

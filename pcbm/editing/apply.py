@@ -231,8 +231,8 @@ def check_new_name(name: str, known: Sequence[str]) -> None:
     """Raise InputError unless a concept can be given this name."""
     if name in known:
         raise InputError(
-            f"there is a concept {name!r} already: choose a name that no concept has, or merge the "
-            "two with op merge"
+            f"there is a concept {name!r} already: choose another name, or merge the two (--merge, "
+            "op merge)"
         )
     try:
         name.encode("utf-8")

@@ -100,6 +100,38 @@ def test_a_concept_that_was_not_removed_is_named(bank: ConceptBank) -> None:
         audit_model(trained, "cues", evidence())
 
 
+def test_a_concept_is_followed_through_renames_and_merges(bank: ConceptBank) -> None:
+    trained = fit(bank, draw())
+    renamed = trained.edit(EditPlan().rename("cue", "frame").rename("shape", "cue"))
+    for name in ("frame", "shape"):
+        found = audit_model(renamed, name, evidence(), before=trained, repeats=19)
+        assert found["coef"]["before"] == found["coef"]["now"] != [0.0]
+        assert f"{name!r}: it was not removed" in found["findings"][0]
+    assert (
+        "'cue' is called, or is part of, 'frame' after the edits"
+        in audit_model(renamed, "frame", evidence(), before=trained, repeats=19)["notes"]
+    )
+    train = draw()
+    plan = EditPlan().rename("cue", "frame").merge(["frame", "shadow"], "both")
+    merged, _ = plan.step(trained, train=(train.X, train.y))
+    found = audit_model(merged, "cue", evidence(), before=trained, repeats=19)
+    both = merged.concept_names_.index("both")
+    assert found["coef"]["now"] == [merged.coef_[0, both]]
+    found = audit_model(merged, "both", evidence(), before=trained, repeats=19)
+    assert found["coef"]["before"] is None
+    assert "'both' was no concept of its own before the edits" in found["notes"]
+
+
+def test_too_few_permutations_acquit_no_one(bank: ConceptBank) -> None:
+    trained = fit(bank, draw())
+    clean = trained.with_head(np.array([[1.5, 0.0, 0.0, 0.0]]), np.zeros(1))
+    only = evidence(pairs=None, shifted=None, present=None)
+    found = audit_model(clean, "cue", only, repeats=9)
+    assert found["findings"][0].startswith("nothing could be measured")
+    assert "with 9 permutations p is 0.1 at least" in found["notes"][0]
+    assert audit_model(clean, "cue", only, repeats=19)["findings"][0].startswith("no sign of 'cue'")
+
+
 def test_what_lacks_its_data_is_not_measurable_and_says_why(bank: ConceptBank) -> None:
     trained = fit(bank, draw())
     found = audit_model(trained, "cue", evidence(pairs=None, shifted=None, present=None))

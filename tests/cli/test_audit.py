@@ -81,8 +81,14 @@ def test_a_table_names_pairs_by_id(pcbm: Any, cued: Path, tmp_path: Path) -> Non
     assert found["paired"]["now"]["pairs"] == 30
     assert found["paired"]["before"] is None
     assert found["findings"][0].startswith("the head has coefficients of 'cue'")
-    table.write_text("with,without\nnowhere.png,test 1\n")
+    table.write_text("with,without\nnowhere.png,nowhere else.png\n")
     assert "neither an id of DATA nor a file" in pcbm(*common, "--pairs", table).refused()
+    for stranger in ("", "test1"):
+        table.write_text(f"with,without\ntest 1,test 2\ntest 3,{stranger}\n")
+        line = pcbm(*common, "--pairs", table).refused()
+        assert f"names {stranger!r}, which is neither an id of DATA nor a file" in line
+    table.write_text(f"with,without\ntest 1,test 2\ntest 3,{table.name}\n")
+    assert "which is a file, beside ids of DATA" in pcbm(*common, "--pairs", table).refused()
     table.write_text("with,other\na,b\n")
     assert "no column 'without'" in pcbm(*common, "--pairs", table).refused()
 
