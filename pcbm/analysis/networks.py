@@ -171,12 +171,15 @@ def _on(bound: Tensor | float, like: Tensor) -> Tensor:
 
 def _one_tensor(
     tower: Tower,
-) -> tuple[Callable[[Image.Image], Tensor], Callable[[Tensor], Any]]:
-    """Return preparation and model of a tower for plain tensors, where it takes a mapping too."""
+) -> tuple[Callable[[Image.Image], Tensor], Callable[[Tensor], Any] | None]:
+    """Return preparation and model of a tower for plain tensors, where it takes a mapping too.
+
+    The model is None where it is the module itself, which can then be copied.
+    """
     run = tower.run or tower.embed
     example = tower.prepare(_plain_picture(0))
     if not isinstance(example, Mapping):
-        return tower.prepare, run
+        return tower.prepare, None if run is tower.module else run
     if len(example) != 1:
         raise InputError(
             f"{tower.spec} takes {', '.join(example)} for one picture, expected pixels alone"

@@ -9,26 +9,54 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pcbm.analysis.transfer.block_link import Link, link
+    from pcbm.analysis.transfer.changes import (
+        Forgotten,
+        divergence,
+        forgotten,
+        learning,
+        learnt,
+        sides,
+    )
+    from pcbm.analysis.transfer.checkpoints import CheckpointFolder
     from pcbm.analysis.transfer.inversion import Inversion, InversionSettings, invert
     from pcbm.analysis.transfer.ledger import Ledger
     from pcbm.analysis.transfer.stir import Stir, measure_stir
     from pcbm.analysis.transfer.stir_study import StirSettings
 
 __all__ = [
+    "CheckpointFolder",
+    "Forgotten",
     "Inversion",
     "InversionSettings",
     "Ledger",
+    "Link",
     "Stir",
     "StirSettings",
+    "divergence",
+    "forgotten",
     "invert",
+    "learning",
+    "learnt",
+    "link",
     "measure_stir",
+    "sides",
 ]
 
 _WHERE = {
+    "CheckpointFolder": "checkpoints",
+    "Forgotten": "changes",
     "Inversion": "inversion",
     "InversionSettings": "inversion",
+    "divergence": "changes",
+    "forgotten": "changes",
     "invert": "inversion",
     "Ledger": "ledger",
+    "learning": "changes",
+    "learnt": "changes",
+    "Link": "block_link",
+    "link": "block_link",
+    "sides": "changes",
     "Stir": "stir",
     "measure_stir": "stir",
     "StirSettings": "stir_study",

@@ -180,7 +180,7 @@ def _collect(study: Study, layers: list[str], parts: list[dict[str, Any]]) -> St
         for r, value in enumerate(row)
         if isinstance(value, str)
     }
-    observers = [network.name for network in study.observers]
+    observers = [name for name, _ in study.known]
     return Stir(
         reference=study.reference.name,
         observers=observers,

@@ -78,6 +78,11 @@ class Study:
         return batches * self.settings.inversion.steps
 
     @cached_property
+    def known(self) -> list[tuple[str, str]]:
+        """Name and fingerprint of each observer; they may have to be loaded for it, once."""
+        return [(network.name, network.fingerprint()) for network in self.observers]
+
+    @cached_property
     def identity(self) -> dict[str, Any]:
         """Everything that all parts depend on."""
         settings = self.settings
@@ -86,7 +91,7 @@ class Study:
             "scheme": SCHEME,
             "study": "stir",
             "reference": self.reference.fingerprint(),
-            "observers": [network.fingerprint() for network in self.observers],
+            "observers": [fingerprint for _, fingerprint in self.known],
             "pixels": pixels_sha256(self.pixels),
             "read": self.read,
             "inversion": {**settings.inversion.data(), "rate": rate},
