@@ -15,7 +15,7 @@ from pcbm.report.vega import Spec, colour, names, values
 CELL = 28  # pixels, at most
 FEW, WIDE = 5, 48  # columns that fit a phone at this width each
 HIGHEST = 600  # pixels of a whole map
-CROWDED = 16  # names; more are written smaller, and upright over columns
+CROWDED = 12  # names; more are written smaller, and upright over columns
 LABELLED = 45  # rows or columns; more are drawn without names
 WRITTEN = 12  # columns; more are drawn without numbers
 FAINTEST = 0.08
@@ -166,7 +166,7 @@ def _axis(shown: Sequence[str], *, top: bool = False) -> Spec:
         "ticks": False,
         "domain": False,
         "grid": False,
-        "labelOverlap": "greedy",
+        "labelOverlap": "greedy" if len(shown) > CROWDED else False,
     }
     if len(shown) > CROWDED:
         axis["labelFontSize"] = 10

@@ -166,7 +166,7 @@ def test_of_many_classes_the_most_confused_are_shown():
     evaluation = {"n": 999, "confusion": counts}
     chart = confusion({"task": "multiclass", "evaluation": evaluation}, names)
     assert chart.data["rows"] == names[10:]
-    assert "The 30 of 40 classes that are most often confused" in chart.caption
+    assert "The 30 of 40 classes: those with the largest confusions." in chart.caption
 
 
 def test_values_are_json(found, hostile_run):

@@ -149,38 +149,32 @@ def confusion(metrics: Mapping[str, Any], names: Sequence[str] | None) -> Drawn:
         return Absent("confusion", title, reason)
     if metrics["task"] == "multilabel":
         kinds = [(t, p) for t in ("present", "absent") for p in ("present", "absent")]
-        kept = _most_confused(
-            names, lambda a: sum(counts.get(a, {}).get(t, {}).get(p, 0) for t, p in kinds[1:3])
-        )
+        wrong = {
+            a: sum(counts.get(a, {}).get(t, {}).get(p, 0) for t, p in kinds[1:3]) for a in names
+        }
+        kept = _kept(names, sorted(names, key=lambda name: -wrong[name]))
         columns = [f"{t}, said {p}" for t, p in kinds]
         cells = [[counts.get(a, {}).get(t, {}).get(p, 0) for t, p in kinds] for a in kept]
     else:
-        kept = _most_confused(
-            names,
-            lambda a: sum(
-                n
-                for given, row in counts.items()
-                for said, n in row.items()
-                if given != said and a in (given, said)
-            ),
-        )
+        pairs = [(-n, a, b) for a, row in counts.items() for b, n in row.items() if a != b]
+        kept = _kept(names, [name for _, *pair in sorted(pairs) for name in pair])
         columns = kept
         cells = [[counts.get(a, {}).get(b, 0) for b in kept] for a in kept]
     caption = f"Given and predicted class of {rows_of(metrics)}."
     if len(kept) < len(names):
-        caption += f" The {len(kept)} of {len(names)} classes that are most often confused."
+        caption += f" The {len(kept)} of {len(names)} classes: those with the largest confusions."
     data = {"rows": list(kept), "columns": list(columns), "values": cells}
     square = metrics["task"] != "multilabel"
     axes = {"row_axis": "given" if square else "", "column_axis": "predicted" if square else ""}
     return Chart("confusion", title, caption, "counts", {**data, **axes})
 
 
-def _most_confused(names: Sequence[str], errors: Any) -> list[str]:
-    """Return at most `CELLS` names, those with the most errors, in their order."""
+def _kept(names: Sequence[str], worst: Sequence[str]) -> list[str]:
+    """Return at most `CELLS` names, the first of the worst, in their order."""
     if len(names) <= CELLS:
         return list(names)
-    worst = set(sorted(names, key=lambda name: -errors(name))[:CELLS])
-    return [name for name in names if name in worst]
+    first = set(list(dict.fromkeys([*worst, *names]))[:CELLS])
+    return [name for name in names if name in first]
 
 
 def calibration(metrics: Mapping[str, Any]) -> Drawn:
