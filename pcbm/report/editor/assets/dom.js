@@ -1,6 +1,8 @@
 // Building elements: text from outside goes in through textContent alone.
 
 const MINUS = "\u2212";
+const GROUPED = new Intl.NumberFormat("en");
+const FOUR_DIGITS = new Intl.NumberFormat("en", { maximumSignificantDigits: 4 });
 const SVG = "http://www.w3.org/2000/svg";
 // Control characters have no shape of their own; a sign stands in their place.
 const UNSEEN = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/g;
@@ -59,7 +61,7 @@ function points(value) {
 
 // Return a number of any size with four digits.
 function decimal(value) {
-  return dashed(value.toLocaleString("en", { maximumSignificantDigits: 4 }));
+  return dashed(FOUR_DIGITS.format(value));
 }
 
 // Return a number with its sign; one too small for its decimals keeps one digit.
@@ -71,7 +73,7 @@ function signed(value, digits = 3) {
 }
 
 function count(number) {
-  return number.toLocaleString("en");
+  return GROUPED.format(number);
 }
 
 function plural(number, one, many = `${one}s`) {

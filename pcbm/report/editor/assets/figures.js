@@ -38,7 +38,8 @@ function share(weight, rows, hit) {
   const wider = 1 + (Z * Z) / n;
   const middle = (p + (Z * Z) / (2 * n)) / wider;
   const reach = (Z / wider) * Math.sqrt((p * (1 - p)) / n + (Z * Z) / (4 * n * n));
-  return { value: p, low: Math.max(0, middle - reach), high: Math.min(1, middle + reach) };
+  // At 0 and 1 the interval ends there, which rounding would miss.
+  return { value: p, low: Math.min(p, Math.max(0, middle - reach)), high: Math.max(p, Math.min(1, middle + reach)) };
 }
 
 // Return the change of a share with its interval, from two 0/1 values of each row.
