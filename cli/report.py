@@ -113,5 +113,9 @@ def report(
         document["figures"], told = write_figures(
             loaded, figures, samples, figure_format, force=force
         )
-        lines += told
+        if "markdown" in document:  # which is alone on stdout, to be piped on
+            for line in told:
+                common.note(line.text)
+        else:
+            lines += told
     return Result(document, lambda: lines)

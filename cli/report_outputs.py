@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pcbm.cli.output import Block, Line
+from pcbm.cli.output import Line
 from pcbm.errors import InputError, need
 
 FiguresOption = Annotated[
@@ -70,7 +70,7 @@ def check_figures(folder: Path | None, format_: str, *, force: bool) -> None:
 
 def write_figures(
     run: Any, folder: Path, samples: Sequence[Any] | None, format_: str, *, force: bool
-) -> tuple[dict[str, Any], list[Block]]:
+) -> tuple[dict[str, Any], list[Line]]:
     """Write the figures; return what JSON says of them, and the lines for a person."""
     from pcbm.report.plots import Absent, save_figures
 
@@ -83,6 +83,6 @@ def write_figures(
         "files": files,
         "not_drawn": {chart.name: chart.reason for chart in absent},
     }
-    lines: list[Block] = [Line(f"wrote {len(files)} figures to {folder}")]
+    lines = [Line(f"wrote {len(files)} figures to {folder}")]
     lines += [Line(f"not drawn: {chart.name} ({chart.reason})") for chart in absent]
     return document, lines

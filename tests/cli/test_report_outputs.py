@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import sys
 
+import numpy as np
+from every_kind import fit
+
 
 def test_markdown_is_printed_and_nothing_else(pcbm, world):
     done = pcbm("report", world.run, "--format", "md")
@@ -23,29 +26,30 @@ def test_markdown_goes_into_a_file(pcbm, world, tmp_path):
     assert "exists already" in line
 
 
-def test_figures_are_written_beside_a_page_or_alone(pcbm, world, tmp_path):
-    done = pcbm(
-        "report", world.run, "--figures", tmp_path / "figures", "--figure-format", "png", "--json"
-    )
-    figures = done.document["figures"]
-    assert done.document["report"] is None
-    assert {p.name for p in (tmp_path / "figures").iterdir()} == {"figures.json", *figures["files"]}
-    assert "weights.png" in figures["files"]
+def test_figures_are_written_with_samples_of_the_data(pcbm, world, tmp_path):
+    out, few = tmp_path / "figures", tmp_path / "few.npz"
+    np.savez(few, **{name: values[:3] for name, values in np.load(world.test).items()})
+    done = pcbm("report", world.run, "--figures", out, "--data", few, "--json").document
+    figures, index = done["figures"], json.loads((out / "figures.json").read_text())
+    assert done["report"] is None and done["samples"] == 3
+    assert {path.name for path in out.iterdir()} == {"figures.json", *figures["files"]}
+    assert "weights.svg" in figures["files"]
     assert figures["not_drawn"]["edit"] == "the run was not edited"
-
-
-def test_samples_are_drawn_where_data_is_given(pcbm, world, tmp_path):
-    out = tmp_path / "figures"
-    done = pcbm("report", world.run, "--figures", out, "--data", world.test)
-    assert done.code == 0 and "not drawn: residual (the model has no residual)" in done.out
-    index = json.loads((out / "figures.json").read_text())
-    samples = [entry for entry in index["figures"] if entry["kind"] == "sample"]
-    explained = pcbm("explain", world.run, world.test, "--json").document["samples"]
+    explained = pcbm("explain", world.run, few, "--json").document["samples"]
     margins = {row["id"]: row["margin"] for row in explained}
-    assert len(samples) >= 8
+    samples = [entry for entry in index["figures"] if entry["kind"] == "sample"]
+    assert len(samples) == done["samples"]
     for entry in samples:
         total = sum(bar["value"] for bar in entry["data"]["bars"])
         assert abs(total - margins[entry["data"]["id"]]) < 1e-9
+
+
+def test_markdown_is_alone_on_stdout_beside_figures(pcbm, tmp_path):
+    fit().save(tmp_path / "run")
+    alone = pcbm("report", tmp_path / "run", "--format", "md").out
+    both = pcbm("report", tmp_path / "run", "--format", "md", "--figures", tmp_path / "f")
+    assert both.out == alone
+    assert "wrote 2 figures to" in both.err and "not drawn: controls" in both.err
 
 
 def test_nothing_to_write_is_refused(pcbm, world):

@@ -83,7 +83,7 @@ def test_edits_of_the_concepts_and_of_the_residual_are_in_the_file(tmp_path):
     plan = EditPlan().merge(["concept 1", "concept 2"], into="both").zero("concept 0")
     with pytest.warns(UserWarning, match="not near copies|residual model was fitted before"):
         edited = model.edit(plan.followed_by(orthogonalise=True, refit=True), train=train)
-    edited = edited.edit(EditPlan().rename("concept 3", "third"))
+        edited = edited.edit(EditPlan().rename("concept 3", "third"))
     edited = edited.refit_residual(*train, erase=["concept 0"], in_class=True)
     export_onnx(edited, tmp_path / "m.onnx", rows())
     found = outputs(tmp_path / "m.onnx", rows())

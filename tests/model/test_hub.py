@@ -77,6 +77,7 @@ def test_without_the_client_the_extra_is_named(monkeypatch):
             call()
 
 
+@pytest.mark.slow
 def test_a_model_goes_up_to_a_hub_and_comes_down(tmp_path):
     """Through huggingface_hub's own client, to a hub of this process."""
     fit().save(tmp_path / "run")
