@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,6 +14,7 @@ from pcbm.analysis.sides import two_sides
 
 NEAR = 2  # biased CKA with more than n / NEAR columns is called near or above n
 ROUNDING = 1e-13
+Number = TypeVar("Number", float, np.ndarray)
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ def cka_of_sums(sums: KernelSums, widths: tuple[int, int], *, debiased: bool) ->
     )
 
 
-def unbiased_hsic(n: float, product: float, diagonal: float, traces: float) -> float:
+def unbiased_hsic(n: float, product: Number, diagonal: Number, traces: Number) -> Number:
     """Return ``n (n - 3)`` times the unbiased HSIC of two linear kernels of centred features.
 
     Song et al. 2012, eq. 5, empties the diagonals of K and L. Centred features make the rows of K

@@ -50,7 +50,7 @@ class MinibatchCKA:
         scale = n * (n - 3)
         self.batches += 1
         self.rows += n
-        self.single_class += y is not None and len(np.unique(np.asarray(y))) == 1
+        self.single_class += one_class(y)
         self.both += unbiased_hsic(n, sums.xy, sums.a_b, sums.a * sums.b) / scale
         self.one += unbiased_hsic(n, sums.xx, sums.a_a, sums.a**2) / scale
         self.other += unbiased_hsic(n, sums.yy, sums.b_b, sums.b**2) / scale
@@ -71,10 +71,7 @@ class MinibatchCKA:
         )
         if self.single_class:
             value = None
-            reason = (
-                f"{self.single_class} of {self.batches} batches hold one class alone, so what "
-                "tells classes apart is not seen: shuffle the rows"
-            )
+            reason = single_class(self.single_class, self.batches)
         return Comparison(
             metric="cka_minibatch",
             value=value,
@@ -124,6 +121,19 @@ def minibatch_cka(
     for rows in batches(len(left), batch_size, shuffle, seed):
         state.update(left[rows], right[rows], None if labels is None else labels[rows])
     return state.compute()
+
+
+def one_class(y: ArrayLike | None) -> bool:
+    """Return whether the labels of a batch, where they are known, are all the same."""
+    return y is not None and len(np.unique(np.asarray(y))) == 1
+
+
+def single_class(count: int, batches: int) -> str:
+    """Return why batches of one class give no value."""
+    return (
+        f"{count} of {batches} batches hold one class alone, so what tells classes apart is not "
+        "seen: shuffle the rows"
+    )
 
 
 def batches(n: int, batch_size: int, shuffle: bool, seed: int) -> Iterator[np.ndarray]:
