@@ -125,6 +125,7 @@ def test_killed_before_any_of_its_steps_on_disk_it_continues_to_the_same_bytes(
     assert finished_early > 20
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no kill -9")
 def test_a_real_backbone_that_is_killed_keeps_its_finished_shards(
     image_folder: Path, module_file: Path, backbone: Any, tmp_path: Path

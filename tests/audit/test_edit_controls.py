@@ -58,6 +58,7 @@ def test_no_control_does_what_removing_the_cue_does(wide, sets, train) -> None:
     assert found["warnings"] == []
 
 
+@pytest.mark.slow
 def test_p_values_of_edits_that_mean_nothing_are_spread_evenly() -> None:
     rng = np.random.default_rng(0)
     X = rng.normal(size=(400, 40))

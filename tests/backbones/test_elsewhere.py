@@ -50,6 +50,7 @@ def same_elsewhere(specs: list[str], folder: Path) -> None:
     assert len(set(here.values())) == len(specs)
 
 
+@pytest.mark.slow
 def test_fingerprints_are_the_same_in_another_process(tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text(FACTORY)
     same_elsewhere([f"python:{tmp_path / 'own.py'}:net"], tmp_path)

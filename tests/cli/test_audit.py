@@ -233,6 +233,7 @@ def test_a_saved_plan_replays_to_the_same_model_with_its_guards(
     assert not (tmp_path / "no").exists()
 
 
+@pytest.mark.slow
 def test_controls_and_curve_have_the_guards_of_the_edit(
     pcbm: Any, cued: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

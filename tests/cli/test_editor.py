@@ -171,6 +171,7 @@ def test_a_page_of_another_run_or_of_other_edits_is_told(
     assert any("of the edits alone, not of renormalise" in text for text in told["notes"])
 
 
+@pytest.mark.slow
 def test_serving_ends_cleanly_when_it_is_interrupted(world: World) -> None:
     words = ["report", str(world.run), "--serve", "--data", str(world.data)]
     process = subprocess.Popen(

@@ -139,6 +139,7 @@ def test_several_layers_give_a_store_each(
     assert "name one" in pcbm("fit", out, "--concepts", "c.txt", "--out", tmp_path / "r").refused()
 
 
+@pytest.mark.slow
 def test_an_interrupted_embed_ends_with_130_and_is_continued(
     pictures: Path, tmp_path: Path, pcbm: Any
 ) -> None:

@@ -285,6 +285,7 @@ def test_a_missing_glmnet_names_the_extra_and_its_licence(monkeypatch):
     assert "\n" not in message
 
 
+@pytest.mark.slow
 def test_a_default_fit_imports_no_backend():
     code = (
         "import sys, numpy as np; from pcbm.heads import SparseLinearHead; "

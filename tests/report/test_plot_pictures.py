@@ -45,6 +45,7 @@ def hostile(hostile_run):
     return drawn(hostile_run, samples)
 
 
+@pytest.mark.slow
 def test_every_kind_of_figure_of_hostile_names_is_a_whole_svg(hostile):
     one_a_kind = {chart.kind: chart for chart in hostile.values()}
     assert set(one_a_kind) == set(DRAWINGS)

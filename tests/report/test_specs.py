@@ -43,6 +43,7 @@ def rows_of(spec: dict[str, Any]) -> list[dict[str, Any]]:
     return own + [row for layer in spec["layer"] for row in layer.get("data", {}).get("values", [])]
 
 
+@pytest.mark.slow
 def test_every_chart_of_a_run_is_valid_vega_lite(edited_zoo: Run, hostile_run: Run) -> None:
     for run in (edited_zoo, hostile_run):
         found = specs(run)

@@ -89,6 +89,7 @@ def test_training_writes_a_loadable_model_without_pickle(tmp_path):
     assert record["recipe"]["batch"] == 16
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_ends_like_an_undisturbed_one(tmp_path, capsys):
     train(tmp_path / "whole", seed=0, recipe=SMALL, every=4, n_scenes=50)
     tokenizer = read_tokenizer(tmp_path / "whole" / MERGES)
