@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pcbm.cli import transfer_agreement
+from pcbm.cli import transfer_agreement, transfer_stitch
 from pcbm.cli.output import Result
 
 # One file a command: cli/transfer_NAME.py.
 COMMANDS: dict[str, Callable[..., Result]] = {
     "agreement": transfer_agreement.agreement,
+    "stitch": transfer_stitch.stitch,
 }

@@ -260,9 +260,12 @@ def _cka(X: np.ndarray | None, Y: np.ndarray | None) -> dict[str, Any] | None:
 
 
 def _view(document: dict[str, Any]) -> list[Block]:
-    pair = document["accuracy"] or (None, None)
-    difference = None if document["accuracy"] is None else pair[0] - pair[1]
-    extra = {"accuracy_a": pair[0], "accuracy_b": pair[1], "accuracy_difference": difference}
+    extra: dict[str, float | None] = dict.fromkeys(
+        ("accuracy_a", "accuracy_b", "accuracy_difference")
+    )
+    if document["accuracy"] is not None:
+        first, second = document["accuracy"]
+        extra = {"accuracy_a": first, "accuracy_b": second, "accuracy_difference": first - second}
     values = document | extra
     intervals = document["intervals"]
     lines = [
