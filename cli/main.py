@@ -33,6 +33,7 @@ from pcbm.cli import (
     suggest,
     transfer,
 )
+from pcbm.cli.entry import was_interrupted
 from pcbm.cli.options import command
 from pcbm.cli.output import Result, on_terminal
 from pcbm.cli.plans import with_undo_count
@@ -167,7 +168,9 @@ def run(argv: Sequence[str] | None = None) -> int:
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115
         return errors.OTHER
     except BaseException as error:
-        return errors.report(error, debug=debug)
+        # Libraries turn an interruption into errors of their own.
+        ended = KeyboardInterrupt() if was_interrupted() else error
+        return errors.report(ended, debug=debug)
     return int(code or 0)
 
 
