@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pcbm.cli import transfer_agreement, transfer_stitch
+from pcbm.cli import (
+    transfer_agreement,
+    transfer_flow,
+    transfer_learning,
+    transfer_stir,
+    transfer_stitch,
+)
 from pcbm.cli.output import Result
 
 # One file a command: cli/transfer_NAME.py.
 COMMANDS: dict[str, Callable[..., Result]] = {
+    "stir": transfer_stir.stir,
+    "learning": transfer_learning.learning,
+    "flow": transfer_flow.flow,
     "agreement": transfer_agreement.agreement,
     "stitch": transfer_stitch.stitch,
 }

@@ -70,10 +70,7 @@ class CheckpointFolder(Sequence[Network]):
         """Return a network with the weights of a file."""
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
-        path = self._files[index]
-        network = fresh_copy(self.like)
-        load_weights(network.module, read_checkpoint(path), path, self.like.name)
-        return replace(network, name=path.stem)
+        return with_weights(self.like, self._files[index])
 
 
 class Networks(Sequence[Network]):
@@ -95,6 +92,19 @@ class Networks(Sequence[Network]):
             return [part[i] for part, i in self._items[index]]
         part, i = self._items[index]
         return part[i]
+
+
+def with_weights(like: Network, path: Path) -> Network:
+    """Return a network of the same architecture with the weights of a file, named after it.
+
+    Raises
+    ------
+    InputError
+        The file is no checkpoint, or does not fit.
+    """
+    network = fresh_copy(like)
+    load_weights(network.module, read_checkpoint(path), path, like.name)
+    return replace(network, name=path.stem)
 
 
 def fresh_copy(network: Network) -> Network:

@@ -2,7 +2,14 @@
 
 from pcbm.report.plots.chart import Absent, Chart
 from pcbm.report.plots.draw import picture
-from pcbm.report.plots.save import FORMATS, charts, check_format, figure_bytes, save_figures
+from pcbm.report.plots.save import (
+    FORMATS,
+    charts,
+    check_format,
+    figure_bytes,
+    save_charts,
+    save_figures,
+)
 
 __all__ = [
     "FORMATS",
@@ -12,5 +19,6 @@ __all__ = [
     "check_format",
     "figure_bytes",
     "picture",
+    "save_charts",
     "save_figures",
 ]

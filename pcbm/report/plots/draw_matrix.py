@@ -35,7 +35,10 @@ def draw_counts(data: Mapping[str, Any]) -> Any:
 
 
 def draw_similarity(data: Mapping[str, Any]) -> Any:
-    """Draw values with a sign, in [-1, 1] or up to ``limit``; cells without one stay grey."""
+    """Draw values with a sign, in [-1, 1] or up to ``limit``; cells without one stay grey.
+
+    ``row_axis`` and ``column_axis`` say what rows and columns are, where that is given.
+    """
     limit = float(data.get("limit") or 1.0)
     values = np.array(data["values"], dtype=float)  # None becomes NaN
     fig, axes, size = _frame(data)
@@ -49,6 +52,8 @@ def draw_similarity(data: Mapping[str, Any]) -> Any:
                 colour = "white" if abs(value) > 0.6 * limit else "black"
                 text = _two_digits(float(value))
                 axes.text(j, i, text, ha="center", va="center", size=size, color=colour)
+    axes.set_ylabel(label(data.get("row_axis") or "", 60))
+    axes.set_xlabel(label(data.get("column_axis") or "", 60))
     bar = fig.colorbar(shown, ax=axes, shrink=min(0.6, BAR / fig.get_figheight()))
     bar.locator = need("matplotlib.ticker", EXTRA).MaxNLocator(5, symmetric=True)
     bar.update_ticks()

@@ -120,6 +120,15 @@ def save_figures(
     check_format(format_)
     refuse_existing(Path(folder), mark=INDEX, force=force)
     every = charts(run, samples)
+    save_charts(every, folder, format_=format_, force=force)
+    return every
+
+
+def save_charts(
+    every: Sequence[Drawn], folder: str | Path, *, format_: str = "svg", force: bool = False
+) -> None:
+    """Write charts and their ``figures.json`` into a new folder, see `save_figures`."""
+    check_format(format_)
     drawn = [chart for chart in every if isinstance(chart, Chart)]
     index = {
         "figures": [{"file": f"{c.name}.{format_}", **asdict(c)} for c in drawn],
@@ -129,4 +138,3 @@ def save_figures(
         for chart in drawn:
             write_bytes(draft / f"{chart.name}.{format_}", figure_bytes(chart, format_))
         write_text(draft / INDEX, to_json(index) + "\n")
-    return every
