@@ -81,4 +81,6 @@ def trend(
 
 def _plain(values: np.ndarray) -> Any:
     """Return nested lists with None in place of NaN."""
-    return np.where(np.isfinite(values), values.astype(object), None).tolist()
+    nested = values.astype(object)
+    nested[~np.isfinite(values)] = None
+    return nested.tolist()
