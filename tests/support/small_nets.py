@@ -10,6 +10,8 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from pcbm.analysis.networks import Network
+
 FACTORY = """
 import torch
 from torch import nn
@@ -109,3 +111,29 @@ class Chain(nn.Module):
 def rows(n: int = 40, d: int = 8, seed: int = 0) -> Tensor:
     """Return pixels (n, d) in [0, 1], float64."""
     return torch.as_tensor(np.random.default_rng(seed).uniform(size=(n, d)))
+
+
+class Normed(nn.Module):
+    """A convolution, batch norm with statistics of its own, and a linear head; float64."""
+
+    def __init__(self, seed: int, *, width: int = 5, classes: int = 4) -> None:
+        super().__init__()
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            self.conv = nn.Conv2d(3, width, 3, padding=1)
+            self.norm = nn.BatchNorm2d(width)
+            self.head = nn.Linear(width, classes)
+            self.norm.running_mean = torch.randn(width) / 10
+            self.norm.running_var = 0.2 + torch.rand(width)
+        self.double().eval()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.norm(self.conv(x)).relu().mean((2, 3)))
+
+
+def state(network: Network) -> list[tuple[str, bytes]]:
+    """Return all weights of a network as bytes, and the mode of every module."""
+    module = network.module
+    weights = [(name, value.numpy().tobytes()) for name, value in module.state_dict().items()]
+    modes = [(f"mode of {name}", bytes([m.training])) for name, m in module.named_modules()]
+    return weights + modes

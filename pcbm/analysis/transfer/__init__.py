@@ -9,6 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pcbm.analysis.transfer.barrier import Barrier, measure_barrier
+    from pcbm.analysis.transfer.basin import Basin, measure_basin
     from pcbm.analysis.transfer.block_link import Link, link
     from pcbm.analysis.transfer.changes import (
         Forgotten,
@@ -19,47 +21,85 @@ if TYPE_CHECKING:
         sides,
     )
     from pcbm.analysis.transfer.checkpoints import CheckpointFolder
+    from pcbm.analysis.transfer.criticality import Criticality, module_criticality
+    from pcbm.analysis.transfer.distance import Distance, parameter_distance
     from pcbm.analysis.transfer.inversion import Inversion, InversionSettings, invert
+    from pcbm.analysis.transfer.landscape import Landscape, Score
     from pcbm.analysis.transfer.ledger import Ledger
+    from pcbm.analysis.transfer.shuffle import Shuffle, shuffled_dataset
+    from pcbm.analysis.transfer.shuffle_study import ShuffleStudy, shuffled_accuracy
     from pcbm.analysis.transfer.stir import Stir, measure_stir
     from pcbm.analysis.transfer.stir_study import StirSettings
+    from pcbm.analysis.transfer.weights import Weights, read_weights
 
 __all__ = [
+    "Barrier",
+    "Basin",
     "CheckpointFolder",
+    "Criticality",
+    "Distance",
     "Forgotten",
     "Inversion",
     "InversionSettings",
+    "Landscape",
     "Ledger",
     "Link",
+    "Score",
+    "Shuffle",
+    "ShuffleStudy",
     "Stir",
     "StirSettings",
+    "Weights",
     "divergence",
     "forgotten",
     "invert",
     "learning",
     "learnt",
     "link",
+    "measure_barrier",
+    "measure_basin",
     "measure_stir",
+    "module_criticality",
+    "parameter_distance",
+    "read_weights",
+    "shuffled_accuracy",
+    "shuffled_dataset",
     "sides",
 ]
 
 _WHERE = {
-    "CheckpointFolder": "checkpoints",
-    "Forgotten": "changes",
-    "Inversion": "inversion",
-    "InversionSettings": "inversion",
-    "divergence": "changes",
-    "forgotten": "changes",
-    "invert": "inversion",
-    "Ledger": "ledger",
-    "learning": "changes",
-    "learnt": "changes",
     "Link": "block_link",
     "link": "block_link",
+    "Forgotten": "changes",
+    "divergence": "changes",
+    "forgotten": "changes",
+    "learning": "changes",
+    "learnt": "changes",
     "sides": "changes",
+    "CheckpointFolder": "checkpoints",
+    "Barrier": "barrier",
+    "measure_barrier": "barrier",
+    "Basin": "basin",
+    "measure_basin": "basin",
+    "Criticality": "criticality",
+    "module_criticality": "criticality",
+    "Distance": "distance",
+    "parameter_distance": "distance",
+    "Inversion": "inversion",
+    "InversionSettings": "inversion",
+    "invert": "inversion",
+    "Landscape": "landscape",
+    "Score": "landscape",
+    "Ledger": "ledger",
+    "Shuffle": "shuffle",
+    "shuffled_dataset": "shuffle",
+    "ShuffleStudy": "shuffle_study",
+    "shuffled_accuracy": "shuffle_study",
     "Stir": "stir",
     "measure_stir": "stir",
     "StirSettings": "stir_study",
+    "Weights": "weights",
+    "read_weights": "weights",
 }
 
 
