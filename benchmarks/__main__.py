@@ -1,14 +1,16 @@
-"""The command line: ``python -m benchmarks heads`` and ``python -m benchmarks cavs``."""
+"""The command line: ``python -m benchmarks heads``, ``cavs`` and ``similarity``."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from benchmarks import cavs, heads, machine
+from benchmarks import cavs, heads, machine, similarity
 from benchmarks.contest import LADDER
 from benchmarks.launch import find_programs
+from benchmarks.layers import problem as layers
 from benchmarks.problems import FULL, QUICK, SPECS
 from benchmarks.solvers import PEERS
 
@@ -21,6 +23,7 @@ def main() -> None:
     benches = parser.add_subparsers(dest="bench", required=True)
     _heads_options(benches.add_parser("heads", help="whole paths of sparse heads"))
     _cavs_options(benches.add_parser("cavs", help="linear probes of concepts"))
+    _similarity_options(benches.add_parser("similarity", help="maps of layers, and SVCCA"))
     chosen = parser.parse_args()
     chosen.run(chosen)
 
@@ -76,6 +79,33 @@ def _run_cavs(chosen: argparse.Namespace) -> None:
         seed=chosen.seed,
     )
     cavs.run(settings, chosen.out)
+
+
+def _similarity_options(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_run_similarity)
+    known = ", ".join(layers.SPECS)
+    parser.add_argument("--problems", type=_names(layers.SPECS), help=f"of {known}")
+    parser.add_argument("--repeats", type=int, help="runs of each loop, default 5")
+    parser.add_argument("--threads", choices=("1", "all"), default="1")
+    parser.add_argument("--peer-limit", type=float, default=900.0, metavar="SECONDS")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, metavar="FILE.json", help="continued if it exists")
+    parser.add_argument(
+        "--peer-python", default=sys.executable, metavar="PATH", help="one that has the packages"
+    )
+    parser.add_argument("--quick", action="store_true", help="tiny problems, one run of each")
+
+
+def _run_similarity(chosen: argparse.Namespace) -> None:
+    settings = similarity.Settings(
+        problems=chosen.problems or (layers.QUICK if chosen.quick else layers.FULL),
+        repeats=chosen.repeats or (1 if chosen.quick else 5),
+        threads=1 if chosen.threads == "1" else machine.all_threads(),
+        seed=chosen.seed,
+        limit=chosen.peer_limit,
+        python=chosen.peer_python,
+    )
+    similarity.run(settings, chosen.out)
 
 
 def _numbers(text: str) -> tuple[int, ...]:

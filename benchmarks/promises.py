@@ -84,6 +84,22 @@ CAVS = (
     Promise("2048", "times the official loop", 10, required=False),
 )
 
+SIMILARITY = (
+    Promise("pooled", "times torch_cka", 10, required=True),
+    Promise("flat", "times torch_cka", 1.5, required=True),
+    Promise("svcca", "times the recipe", 5, required=True),
+    *(
+        Promise(problem, "largest error", 1e-9, required=True, most=True)
+        for problem in ("pooled", "flat", "svcca")
+    ),
+    Promise("pooled", "times the best other loop", 2, required=False),
+    Promise("flat", "times torch_cka", 4, required=False),
+    *(
+        Promise(problem, "memory over torch_cka's", 1, required=False, most=True)
+        for problem in ("pooled", "flat")
+    ),
+)
+
 
 def table(promises: tuple[Promise, ...], found: Mapping[str, Mapping[str, float | None]]) -> str:
     """Return the verdicts on the problems that were run, as a Markdown table."""

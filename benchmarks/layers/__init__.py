@@ -1,0 +1,1 @@
+"""The comparison of representations: problems, loops over layers, references, child process."""
