@@ -100,6 +100,8 @@ def _command(loop: Loop, action: str, settings: Settings) -> list[str]:
 
 def _probe(loop: Loop, settings: Settings) -> dict[str, str]:
     command = _command(loop, "probe", settings)
+    if command[0] == sys.executable:
+        return loop.probe()
     if shutil.which(command[0]) is None:
         return {"missing": f"{command[0]} is not here"}
     done = subprocess.run(

@@ -82,7 +82,7 @@ def ours_svcca(layers: Layers) -> Array:
 def recipe(layers: Layers) -> Array:
     """Follow the published recipe: decompose, cut, whiten covariances, decompose once more."""
     cut = [_cut(table.T.astype(np.float64)) for table in (layers.left[0], layers.right[0])]
-    covariance = np.cov(*cut)
+    covariance = np.cov(cut[0], cut[1])
     k = len(cut[0])
     first, second = (_inverse_root(covariance[part, part]) for part in (slice(k), slice(k, None)))
     _, rho, _ = np.linalg.svd(first @ covariance[:k, k:] @ second)

@@ -70,7 +70,7 @@ SPECS = {
         Spec("pooled", _stages(POOLED, 3), _stages(POOLED, 9), 2000, 256),
         Spec("flat", _stages(FLAT, 3), _stages(FLAT, 9), 512, 256),
         Spec("svcca", (512,), (512,), 10_000, 10_000, "svcca"),
-        Spec("tiny-pooled", _stages(TINY, 2), _stages(TINY, 3), 50, 16),
+        Spec("tiny-pooled", _stages(TINY, 2), _stages(TINY, 3), 40, 16),
         Spec("tiny-flat", (200, 90), (200, 120, 60), 24, 12),
         Spec("tiny-svcca", (16,), (12,), 300, 300, "svcca"),
     )
