@@ -8,9 +8,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pcbm.cli.compare_layers import (
+    DEFAULT,
+    DataOption,
+    Figures,
+    LayerChoice,
+    LayerPoolOption,
+    LayersAOption,
+    LayersBOption,
+    LayersOption,
+    SkipUnreadableOption,
+    Task,
+    asks_for_layers,
+    compare_layers,
+)
 from pcbm.cli.inputs import read, split_part
 from pcbm.cli.options import Common
 from pcbm.cli.output import Block, Line, Result, Table, warning_lines
+from pcbm.cli.report_outputs import FigureFormatOption, FiguresOption
 from pcbm.errors import InputError
 
 if TYPE_CHECKING:
@@ -87,8 +102,15 @@ BatchRowsOption = Annotated[
 
 def compare(
     common: Common,
-    a: Annotated[str, typer.Argument(metavar="A", help="Activations: a store, .npz, ...")],
-    b: Annotated[str, typer.Argument(metavar="B", help="Activations of the same inputs.")],
+    a: Annotated[
+        str,
+        typer.Argument(
+            metavar="A", help="Activations: a store, a folder of them, .npz, ...; or a backbone."
+        ),
+    ],
+    b: Annotated[
+        str, typer.Argument(metavar="B", help="The same inputs seen by another layer or model.")
+    ],
     metric: MetricOption = None,
     split: SplitOption = None,
     rows: RowsOption = None,
@@ -100,10 +122,20 @@ def compare(
     sigma: SigmaOption = 1.0,
     neighbours: NeighboursOption = 10,
     batch_rows: BatchRowsOption = 256,
+    data: DataOption = None,
+    layers: LayersOption = None,
+    layers_a: LayersAOption = None,
+    layers_b: LayersBOption = None,
+    pool: LayerPoolOption = None,
+    skip_unreadable: SkipUnreadableOption = False,
+    figures: FiguresOption = None,
+    figure_format: FigureFormatOption = "svg",
+    force: Annotated[bool, typer.Option("--force", help="Replace a folder of figures.")] = False,
 ) -> Result:
     """Compare the activations A and B of the same inputs.
 
-    Rows are brought together by their ids.
+    Rows are brought together by their ids. Folders with one store a layer, and two backbones with
+    --data, are compared layer by layer.
     """
     from pcbm.analysis import Settings
 
@@ -117,6 +149,15 @@ def compare(
         batch_size=batch_rows,
         seed=common.seed,
     )
+    choice = LayerChoice.of(
+        data, (layers, layers_a, layers_b), pool, skip_unreadable=skip_unreadable
+    )
+    if asks_for_layers(a, b, choice):
+        wanted = DEFAULT if metric is None else metric_names(metric)
+        task = Task(wanted, settings, draws, permutations, split, rows)
+        return compare_layers(a, b, choice, task, Figures(figures, figure_format, force), common)
+    if figures is not None:
+        raise InputError("--figures draws maps of layers: name folders of stores, or --data")
     names = metric_names(metric)
     left, right = _sides(a, b, split, common)
     warnings = _one_space(left, right) if "frechet" in names else []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from typing import Any
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from pcbm.analysis.networks import Network, evaluating
+from pcbm.analysis.patterns import matching
 from pcbm.backbones.pooling import (
     Layout,
     PoolPlan,
@@ -30,8 +30,7 @@ Progress = Callable[[int, int], None]
 def matching_layers(network: Network, patterns: Sequence[str]) -> list[str]:
     """Return the layers that any of the patterns names, each once, in the order of the module.
 
-    ``*`` stands for anything within one part of a name, ``**`` for any number of parts:
-    ``layer1.*`` are the blocks of ``layer1``, ``**.conv1`` every ``conv1`` that lies in something.
+    For ``*`` and ``**`` see `pcbm.analysis.patterns.matching`.
 
     Raises
     ------
@@ -42,22 +41,7 @@ def matching_layers(network: Network, patterns: Sequence[str]) -> list[str]:
     if not patterns:
         top = [name for name in known if "." not in name]
         raise InputError(f"{network.name}: no layer was named: {near('', top)}")
-    wanted: set[str] = set()
-    for pattern in patterns:
-        found = [name for name in known if _regex(pattern).fullmatch(name)]
-        if not found:
-            ends = [name for name in known if pattern and name.endswith(f".{pattern}")]
-            raise InputError(
-                f"{network.name} has no layer {pattern!r}: {near(pattern, ends or known)}"
-            )
-        wanted.update(found)
-    return [name for name in known if name in wanted]
-
-
-def _regex(pattern: str) -> re.Pattern[str]:
-    parts = re.split(r"(\*\*|\*)", pattern)
-    symbols = {"**": ".*", "*": "[^.]*"}
-    return re.compile("".join(symbols.get(part, re.escape(part)) for part in parts))
+    return matching(known, patterns, network.name)
 
 
 class _Stop(Exception):

@@ -94,14 +94,10 @@ def intervals(
     ----------
     Politis, Romano, Wolf, "Subsampling", Springer 1999, chapters 2 and 3.
     """
-    if draws < FEWEST_DRAWS:
-        raise InputError(f"the subsamples were given as {draws}: give at least {FEWEST_DRAWS}")
     n = len(X)
-    if n < 2 * FEWEST_ROWS:
-        raise InputError(f"subsamples of {n} rows are too small: give at least {2 * FEWEST_ROWS}")
+    check_draws(draws, n)
     measurable = [name for name, result in found.items() if result.value is not None]
-    few = min(n // 2, MOST_PAIR_ROWS)
-    sizes = {name: few if name in OF_PAIRS else n // 2 for name in measurable}
+    sizes = {name: subsample_rows(n, name) for name in measurable}
     values: dict[str, list[float]] = {name: [] for name in measurable}
     rng = np.random.default_rng(settings.seed)
     for draw in range(draws):
@@ -141,8 +137,7 @@ def baselines(
         At least 1.
     progress : callable, optional
     """
-    if permutations < 1:
-        raise InputError(f"the permutations were given as {permutations}: give at least 1")
+    check_permutations(permutations)
     names = [name for name, r in found.items() if r.value is not None and name != "frechet"]
     values: dict[str, list[float]] = {name: [] for name in names}
     # Another stream than that of the subsamples, so that neither depends on the other being asked.
@@ -156,6 +151,37 @@ def baselines(
     return {name: _baseline(found[name], values.get(name, [])) for name in found}
 
 
+def check_draws(draws: int, n: int) -> None:
+    """Raise InputError where subsamples of n rows are too few or too small for an interval."""
+    if draws < FEWEST_DRAWS:
+        raise InputError(f"the subsamples were given as {draws}: give at least {FEWEST_DRAWS}")
+    if n < 2 * FEWEST_ROWS:
+        raise InputError(f"subsamples of {n} rows are too small: give at least {2 * FEWEST_ROWS}")
+
+
+def check_permutations(permutations: int) -> None:
+    """Raise InputError without any permutation."""
+    if permutations < 1:
+        raise InputError(f"the permutations were given as {permutations}: give at least 1")
+
+
+def subsample_rows(n: int, metric: str) -> int:
+    """Return how many of n rows a subsample for a metric has."""
+    return min(n // 2, MOST_PAIR_ROWS) if metric in OF_PAIRS else n // 2
+
+
+def tails_of_whole(sample: np.ndarray, rows: int, n: int) -> np.ndarray | None:
+    """Return how far below and above its value all n rows may be, from values of subsamples.
+
+    None where the subsamples gave too few values.
+    """
+    if len(sample) < FEWEST_DRAWS:
+        return None
+    tails = np.quantile(sample, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]) - np.median(sample)
+    scaled: np.ndarray = np.sqrt(rows / (n - rows)) * tails
+    return scaled
+
+
 def _values(
     X: np.ndarray, Y: np.ndarray, names: Sequence[str], settings: Settings
 ) -> Iterator[tuple[str, float]]:
@@ -167,12 +193,12 @@ def _values(
 
 
 def _interval(value: float | None, drawn: list[float], rows: int, n: int) -> Interval | None:
-    if value is None or len(drawn) < FEWEST_DRAWS:
-        return None
     sample = np.array(drawn)
+    tails = None if value is None else tails_of_whole(sample, rows, n)
+    if value is None or tails is None:
+        return None
+    low, high = value + tails
     median = float(np.median(sample))
-    tails = np.quantile(sample, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]) - median
-    low, high = value + np.sqrt(rows / (n - rows)) * tails
     return Interval(float(low), float(high), LEVEL, len(drawn), rows, median)
 
 

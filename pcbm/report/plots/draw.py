@@ -9,6 +9,7 @@ from pcbm.report.plots.chart import Chart
 from pcbm.report.plots.draw_bars import draw_bars, draw_sample
 from pcbm.report.plots.draw_dots import draw_dots
 from pcbm.report.plots.draw_lines import draw_calibration, draw_curve, draw_path
+from pcbm.report.plots.draw_map import draw_map
 from pcbm.report.plots.draw_matrix import draw_counts, draw_similarity
 from pcbm.report.plots.draw_trend import draw_trend
 from pcbm.report.plots.style import own_style
@@ -21,6 +22,7 @@ DRAWINGS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     "bars": draw_bars,
     "counts": draw_counts,
     "similarity": draw_similarity,
+    "map": draw_map,
     "sample": draw_sample,
     "trend": draw_trend,
 }

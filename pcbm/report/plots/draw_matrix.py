@@ -22,8 +22,8 @@ def draw_counts(data: Mapping[str, Any]) -> Any:
     values = np.asarray(data["values"], dtype=float)
     totals = values.sum(axis=1, keepdims=True)
     shares = np.divide(values, totals, out=np.zeros_like(values), where=totals > 0)
-    fig, axes, size = _frame(data)
-    axes.imshow(shares, cmap=_colours("white", BLUE), vmin=0, vmax=1, aspect="auto")
+    fig, axes, size = frame(data)
+    axes.imshow(shares, cmap=colours("white", BLUE), vmin=0, vmax=1, aspect="auto")
     if values.shape[1] <= NUMBERS:
         for (i, j), count in np.ndenumerate(values):
             if count:
@@ -41,16 +41,16 @@ def draw_similarity(data: Mapping[str, Any]) -> Any:
     """
     limit = float(data.get("limit") or 1.0)
     values = np.array(data["values"], dtype=float)  # None becomes NaN
-    fig, axes, size = _frame(data)
+    fig, axes, size = frame(data)
     axes.set_facecolor(PALE)
     shown = axes.imshow(
-        values, cmap=_colours(RED, "white", BLUE), vmin=-limit, vmax=limit, aspect="auto"
+        values, cmap=colours(RED, "white", BLUE), vmin=-limit, vmax=limit, aspect="auto"
     )
     if values.shape[1] <= NUMBERS:
         for (i, j), value in np.ndenumerate(values):
             if np.isfinite(value):
                 colour = "white" if abs(value) > 0.6 * limit else "black"
-                text = _two_digits(float(value))
+                text = two_digits(float(value))
                 axes.text(j, i, text, ha="center", va="center", size=size, color=colour)
     axes.set_ylabel(label(data.get("row_axis") or "", 60))
     axes.set_xlabel(label(data.get("column_axis") or "", 60))
@@ -61,17 +61,17 @@ def draw_similarity(data: Mapping[str, Any]) -> Any:
     return fig
 
 
-def _two_digits(value: float) -> str:
+def two_digits(value: float) -> str:
     """Return a number as a narrow cell shows it.
 
-    >>> _two_digits(-0.25), _two_digits(10.5)
+    >>> two_digits(-0.25), two_digits(10.5)
     ('−.25', '10.50')
     """
     text = f"{abs(value):.2f}"
     return ("\u2212" if value < 0 else "") + (text[1:] if text.startswith("0.") else text)
 
 
-def _frame(data: Mapping[str, Any]) -> tuple[Any, Any, float]:
+def frame(data: Mapping[str, Any]) -> tuple[Any, Any, float]:
     """Return a figure, axes with named rows and columns, and a font size that fits the cells."""
     rows, columns = data["rows"], data["columns"]
     wide = max(min(CELL * 2, (WIDTH - SIDE) / max(len(columns), 1)), LEAST)
@@ -91,6 +91,7 @@ def _frame(data: Mapping[str, Any]) -> tuple[Any, Any, float]:
     return fig, axes, size
 
 
-def _colours(*stops: str) -> Any:
-    colours = need("matplotlib.colors", EXTRA)
-    return colours.LinearSegmentedColormap.from_list("own", list(stops))
+def colours(*stops: str) -> Any:
+    """Return a colour map through the stops."""
+    module = need("matplotlib.colors", EXTRA)
+    return module.LinearSegmentedColormap.from_list("own", list(stops))
