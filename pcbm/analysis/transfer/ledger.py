@@ -53,6 +53,10 @@ class Ledger:
             return None
         return read_json(self._file(key))["value"]
 
+    def weights(self, key: Mapping[str, Any]) -> Path:
+        """Return where the weights of a part are kept, beside it; the ledger needs a folder."""
+        return self._file(key).with_suffix(".safetensors")
+
     def _file(self, key: Mapping[str, Any]) -> Path:
         assert self.folder is not None
         return self.folder / f"{sha256_json(dict(key))[:32]}.json"
