@@ -27,8 +27,8 @@ class SmallCNN(nn.Module):
         super().__init__()
         given = 3
         for name, wanted in zip(LAYERS, WIDTHS, strict=True):
-            layers = nn.Conv2d(given, wanted, 3, 2, 1, bias=False), nn.BatchNorm2d(wanted), nn.ReLU()
-            self.add_module(name, nn.Sequential(*layers))
+            filters = nn.Conv2d(given, wanted, 3, 2, 1, bias=False)
+            self.add_module(name, nn.Sequential(filters, nn.BatchNorm2d(wanted), nn.ReLU()))
             given = wanted
         self.head = nn.Linear(given, classes)
 
