@@ -12,7 +12,6 @@ from pcbm.faithfulness.rows import Array, FittedRows, JudgedRows
 from pcbm.heads import Selected, nec, refitted, standardise
 
 THRESHOLDS = ("boundary", "median")
-RIDGE = 1e-5
 
 
 @dataclass(frozen=True)
@@ -75,8 +74,8 @@ def hard_concepts(
 ) -> HardConcepts:
     """Fit the head's support again on scores and on binarised scores, and compare.
 
-    Both fits have a ridge of 1e-5 and no 1-norm, so that the same concepts speak in both.
-    Binarised columns are standardised, as scores are.
+    Both fits have the ridge of `pcbm.heads.refitted` and no 1-norm, so that the same concepts
+    speak in both. Binarised columns are standardised, as scores are.
 
     Parameters
     ----------
@@ -107,7 +106,6 @@ def hard_concepts(
             family=fitted.family,
             sample_weight=fitted.weight,
             lower=fitted.lower,
-            ridge=RIDGE,
         )
         rows = JudgedRows(test, judged.y, judged.family, judged.classes)
         return rows.hits(head.coef, head.intercept)

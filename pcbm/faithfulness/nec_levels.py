@@ -12,7 +12,6 @@ from pcbm.faithfulness.rows import Array, FittedRows, JudgedRows
 from pcbm.heads import Path, nec, refitted, truncated_nec
 
 LEVELS = (5, 10, 15, 20, 25, 30)  # of the paper
-RIDGE = 1e-5  # lighter than a head's own refit: a few concepts of a bank are often collinear
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ def accuracy_at_nec(
     ----------
     Srivastava, Yan, Weng, "VLG-CBM: training concept bottleneck models with vision-language
     guidance", NeurIPS 2024, section 4: accuracy at NEC 5 to 30 and its average. The cut head is
-    `pcbm.heads.truncated_nec`, the refit `pcbm.heads.refitted` on its support (ridge 1e-5).
+    `pcbm.heads.truncated_nec`, the refit `pcbm.heads.refitted` on its support.
     """
     found = []
     for done, level in enumerate(levels, 1):
@@ -110,7 +109,6 @@ def accuracy_at_nec(
                 family=fitted.family,
                 sample_weight=fitted.weight,
                 lower=fitted.lower,
-                ridge=RIDGE,
             )
             again = float(judged.hits(point.coef, point.intercept).mean())
         cut = float(judged.hits(head.coef, head.intercept).mean())

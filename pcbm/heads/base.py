@@ -17,11 +17,10 @@ from pcbm.heads.selection import (
     select_by_bic,
     select_by_ebic,
     select_by_lam,
-    select_by_nec,
 )
 from pcbm.heads.shown import ShownFitted
 from pcbm.heads.solutions import Path
-from pcbm.heads.sparsity import Selected, at_point, exact_nec, refitted, truncated_nec
+from pcbm.heads.sparsity import Selected, at_point, exact_nec, on_path, refitted, truncated_nec
 from pcbm.heads.standardise import standardise
 from pcbm.heads.strengths import grid
 
@@ -75,11 +74,15 @@ class SparseLinear(ShownFitted, BaseEstimator):
         self.selection_: dict[str, Any] = {
             "how": self._how(),
             "note": chosen.note,
+            "kkt": chosen.kkt,
             "cross_validation": None if validation is None else validation.to_dict(),
         }
 
     def _path(self, Z: Array, target: NDArray, weights: Array | None) -> Path:
-        """Fit the path; a given lam takes its place among the points of the grid."""
+        """Fit the path; a given lam takes its place among the points of the grid.
+
+        Other solvers take as long for one strength as ours for many: for them the grid ends there.
+        """
         settings: dict[str, Any] = {
             "family": self.family_,
             "l1_ratio": self.l1_ratio,
@@ -91,6 +94,8 @@ class SparseLinear(ShownFitted, BaseEstimator):
             top = lam_max(Z, target, **settings)
             others = grid(top, self.n_lams, self.lam_min_ratio)
             others = others[np.abs(others - self.lam) > SLACK * others]
+            if self.solver != "newton":
+                others = others[others > self.lam]
             lams = np.sort(np.append(others, self.lam))[::-1]
         return elastic_net_path(
             Z,
@@ -168,7 +173,7 @@ class SparseLinear(ShownFitted, BaseEstimator):
         settings: dict[str, Any] = {"sample_weight": weights, "lower": self._lower()}
         if self.nec_rule == "exact":
             return exact_nec(path, Z, target, n, l1_ratio=self.l1_ratio, **settings)
-        point = at_point(path, select_by_nec(path, n))
+        point = on_path(path, n, lower=self._lower())
         if self.nec_rule == "path":
             return point
         return refitted(point, Z, target, family=self.family_, tol=self.tol, **settings)

@@ -76,6 +76,7 @@ class SparseLinearHead(ClassifierMixin, SparseLinear):
     path_ : Path
     selection_ : dict
         JSON values: ``how``, the rule that chose; ``note``, where an NEC was not met, and why;
+        ``kkt``, the violation over lam of the chosen head, None for a cut one;
         ``cross_validation``, the record of `cross_validated_lam`.
     family_ : str
     n_features_in_, feature_names_in_
@@ -142,7 +143,10 @@ class SparseLinearHead(ClassifierMixin, SparseLinear):
         X : (n, K) array
         y : (n,) labels, or (n, C) array of 0 and 1
         sample_weight : (n,) array, optional
-            Counts of the rows: 2 equals the row given twice, 0 equals its absence.
+            Counts of the rows: 2 equals the row given twice, 0 equals its absence. BIC and EBIC
+            take their sum for the number of rows, so weights of mean one are the plain choice.
+            In cross-validation a row is held out with all its weight, while copies of it could
+            come into several folds.
         groups : (n,) array, optional
             Rows with equal entries share a fold of a cross-validation.
         """

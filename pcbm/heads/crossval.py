@@ -85,7 +85,9 @@ def cross_validated_lam(
     Parameters
     ----------
     Z, y, family, sample_weight, l1_ratio, n_lams, lam_min_ratio, lams, tol, lower
-        As for `elastic_net_path`. Weights count in the fits and in the scores.
+        As for `elastic_net_path`. Weights count in the fits and in the scores, up to a common
+        factor; rows of weight 0 do not exist. Folds hold rows, not weights: a row of weight 2 is
+        held out as one, while two copies may be parted.
     folds : int, or (n,) array
         The number of folds, see `assign_folds`; or the fold of each row, any whole numbers,
         -1 for rows that are never held out.

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from pcbm.activations.labels import TASKS
 from pcbm.errors import InputError, near
 from pcbm.heads import NEC_RULES, SOLVERS
@@ -126,25 +128,35 @@ def selection_record(
 
 
 def solver_record(model: Any) -> dict[str, Any]:
-    """Return what found the path of a fitted model and how well, for metrics.json.
+    """Return what found the head of a fitted model and how well, for metrics.json.
 
     Returns
     -------
     dict
-        ``name``; ``kkt``: the largest violation along the path over lam; ``tol``; ``converged``:
-        whether it is within tol; ``text``: the same in words.
+        ``name``; ``kkt``: the violation over lam at the chosen head, of a cut head that of the
+        point it was cut from; ``tol``; ``converged``: whether it is within tol; ``points`` of the
+        path, ``missed``: how many of them are above tol, ``worst``: the largest violation of them
+        all; ``text``: the same in words.
     """
     path, tol = model.path_, float(model.tol)
-    worst = float(path.kkt.max())
-    text = f"{path.solver}, {'converged' if worst <= tol else 'NOT converged'} "
-    text += f"(violation up to {worst:.1e} lam, tol {tol:g})"
+    kkt = model.selection_.get("kkt")
+    if kkt is None:
+        kkt = float(path.kkt[np.abs(path.lams - model.lam_).argmin()])
+    worst, missed = float(path.kkt.max()), int((path.kkt > tol).sum())
+    text = f"{path.solver}, {'converged' if kkt <= tol else 'NOT converged'} "
+    text += f"(violation {kkt:.1e} lam, tol {tol:g})"
+    if missed and len(path) > 1:
+        text += f"; {missed} of {len(path)} path points missed tol, at worst {worst:.1e} lam"
     if path.solver == "sgd":
         text += ", one-versus-rest on scores that are not standardised, as in the official code"
     return {
         "name": path.solver,
-        "kkt": worst,
+        "kkt": kkt,
         "tol": tol,
-        "converged": worst <= tol,
+        "converged": kkt <= tol,
+        "points": len(path),
+        "missed": missed,
+        "worst": worst,
         "text": text,
     }
 

@@ -18,7 +18,7 @@ from pcbm.heads import (
     select_by_nec,
     truncated_nec,
 )
-from pcbm.heads.sparsity import REFIT_RIDGE
+from pcbm.heads.sparsity import REFIT_RIDGE, on_path
 
 COARSE = {"n_lams": 5, "tol": 1e-4}
 
@@ -177,3 +177,18 @@ def test_estimators_meet_an_nec_by_their_rule(family, rule):
     else:
         assert head.nec_ == 3
     assert head.predict(Z).shape == y.shape
+
+
+def test_a_point_far_below_the_nec_asked_for_says_why():
+    Z, y = problem("multinomial")
+    K = Z.shape[1]
+    path = elastic_net_path(Z, y, n_lams=30, lam_min_ratio=1e-4, tol=1e-4)
+    assert on_path(path, path.nec.max()).note is None
+    assert on_path(path, 3 * K).note is None  # all that can be reached is reached
+    for n in (K, 3 * K):
+        note = exact_nec(path, Z, y, n).note
+        assert ("there are only" if n > K else "classes") in note
+    thin = elastic_net_path(Z, y, lams=path.lams[[0, -1]], tol=1e-4)
+    assert "the next point of the path has" in on_path(thin, 2).note
+    short = elastic_net_path(Z, y, lams=path.lams[:3], tol=1e-4)
+    assert "lower lam_min_ratio" in on_path(short, 4).note

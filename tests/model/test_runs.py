@@ -273,7 +273,11 @@ def test_runs_tell_what_solved_their_head_and_whether_it_converged(bank, tmp_pat
     record = run.metrics["solver"]
     converged = solver != "sgd"
     assert (record["name"], record["converged"]) == (solver, converged)
-    assert record["kkt"] == max(point["kkt"] for point in run.metrics["path"])
+    points = {point["lam"]: point["kkt"] for point in run.metrics["path"]}
+    assert record["kkt"] == points[0.02]
+    assert (record["points"], record["worst"]) == (len(points), max(points.values()))
+    assert record["missed"] == sum(kkt > record["tol"] for kkt in points.values())
+    assert min(points) < 0.02 if solver == "newton" else min(points) == 0.02
     assert (model.path_.solver, model.solver) == (solver, solver)
     card = (tmp_path / "run" / "README.md").read_text()
     assert f"solver: {solver}, {'converged' if converged else 'NOT converged'}" in card
