@@ -22,6 +22,7 @@ from pcbm.cli.transfer_study import (
     matrix_table,
     reasons,
     study_lines,
+    weak,
     write_charts,
 )
 
@@ -64,16 +65,18 @@ def flow(
             stages=tell,
         )
     values, spreads = _flow(found)
+    entries = inversions(found.stir)
     summary = _summary(found.checkpoints, values)
     document = {
         "pretrained": pretrained,
         "checkpoints": found.checkpoints,
         "orientation": MEANING,
         **study.about,
+        "warnings": [*study.about["warnings"], *weak(entries)],
         "values": values,
         "spread": spreads,
         "summary": summary,
-        "inversions": inversions(found.stir),
+        "inversions": entries,
         "reasons": reasons(found.stir),
         "figures": write_charts(choice, _charts(found, values, summary)),
         "seconds": time.perf_counter() - began,

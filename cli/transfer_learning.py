@@ -29,6 +29,7 @@ from pcbm.cli.transfer_study import (
     plus_minus,
     reasons,
     study_lines,
+    weak,
     write_charts,
 )
 from pcbm.errors import InputError, near
@@ -92,20 +93,24 @@ def learning(
     began = time.perf_counter()
     table = None if against is None else _table(against)
     study = open_study(pretrained, finetuned, like, choice, common)
+    numbers = linked = None
+    if against is not None and table is not None:
+        numbers = _numbers(study, table, against, block)
     found = _measured(study, common, with_learning=with_learning)
-    linked = None
-    if table is not None and against is not None:
-        linked = _linked(found, table, against, block, common.seed)
+    if against is not None and numbers is not None:
+        linked = _linked(found, numbers, against, block, common.seed)
+    entries = [entry for stir in found.stirs for entry in inversions(stir)]
     document = {
         "pretrained": pretrained,
         "checkpoints": found.checkpoints,
         "orientation": "row: inverted layer j, column: read layer i",
         "measures": MEASURES,
         **study.about,
+        "warnings": [*study.about["warnings"], *weak(entries)],
         **{name: _entry(found, name) for name in MEASURES},
         "summary": _summary(found),
         "link": linked,
-        "inversions": [entry for stir in found.stirs for entry in inversions(stir)],
+        "inversions": entries,
         "reasons": [entry for stir in found.stirs for entry in reasons(stir)],
         "figures": write_charts(choice, _charts(found, study.layers)),
         "seconds": time.perf_counter() - began,
@@ -177,25 +182,35 @@ def _table(path: Path) -> dict[str, float]:
     return found
 
 
+def _numbers(study: Study, table: dict[str, float], path: Path, block: int | None) -> np.ndarray:
+    """Return the number of each checkpoint; refuse what cannot be linked before it is measured."""
+    import numpy as np
+
+    from pcbm.analysis.transfer import link
+
+    names = [network.name for network in study.checkpoints]
+    for name in names:
+        if name not in table:
+            raise InputError(f"{path} has no checkpoint {name!r}: {near(name, table)}")
+    numbers = np.array([table[name] for name in names])
+    link(numbers, numbers, block=block)
+    return numbers
+
+
 def _linked(
-    found: Changes, table: dict[str, float], path: Path, block: int | None, seed: int
+    found: Changes, numbers: np.ndarray, path: Path, block: int | None, seed: int
 ) -> dict[str, Any]:
     """Link the spread of forgetting over layers with a number of each checkpoint."""
     from pcbm.analysis.transfer import link
     from pcbm.analysis.transfer.block_link import CAUTION
 
-    for name in found.checkpoints:
-        if name not in table:
-            raise InputError(f"{path} has no checkpoint {name!r}: {near(name, table)}")
     series = _diagonal(found.values["forgetting"]).std(axis=1)
-    other = [table[name] for name in found.checkpoints]
-    result = link(series, other, block=block, seed=seed)  # type: ignore[arg-type]
     return {
         "of": "std over layers of forgetting(ft[i] | pt[i])",
         "with": path,
         "series": series,
-        "other": other,
-        **result.data(),
+        "other": numbers,
+        **link(series, numbers, block=block, seed=seed).data(),
         "caution": CAUTION,
     }
 

@@ -20,6 +20,7 @@ from pcbm.cli.transfer_study import (
     reasons,
     settings_data,
     study_lines,
+    weak,
     write_charts,
 )
 
@@ -67,6 +68,8 @@ def stir(
             ledger=ledger,
             progress=progress,
         )
+    entries = inversions(found)
+    biased = [BIASED] if settings.similarity == "cka" else []
     document = {
         "a": a,
         "b": b,
@@ -75,12 +78,12 @@ def stir(
         "n": found.n,
         "layers": {"a": layers, "b": read},
         **_values(found),
-        "inversions": inversions(found),
+        "inversions": entries,
         "reasons": reasons(found),
         "settings": settings_data(settings, pixels),
         "figures": write_charts(choice, [_map(found)]),
         "seconds": time.perf_counter() - began,
-        "warnings": [*warnings, *([BIASED] if settings.similarity == "cka" else [])],
+        "warnings": [*warnings, *biased, *weak(entries)],
     }
     return Result(document, lambda: _view(document, found))
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from pcbm.report.plots.chart import Chart
 
 ROWS = 500  # pictures, where the data has more
+FEWEST_ROWS = 4  # with which debiased CKA is defined
+STRONG = 0.8  # self-score below which values tell of the search as much as of the networks
 INVERSION = "Inversion"
 OUTPUT = "Figures"
 BIASED = (
@@ -207,6 +209,10 @@ def pictures(choice: StudyChoice, common: Common) -> Pictures:
     rows, split = split_part(data, choice.split, default_test=True)
     if choice.rows is not None and choice.rows > len(rows):
         raise InputError(f"--rows {choice.rows} was asked for, but there are {len(rows)}")
+    if len(rows) < FEWEST_ROWS:
+        raise InputError(
+            f"{data.source} has {len(rows)} pictures to show, expected at least {FEWEST_ROWS}"
+        )
     wanted = min(ROWS, len(rows)) if choice.rows is None else choice.rows
     drawn = np.random.default_rng([common.seed, 2]).permutation(len(rows))[:wanted]
     return Pictures(data, rows[np.sort(drawn)], split)
@@ -265,6 +271,17 @@ def inversions(stir: Stir) -> list[dict[str, Any]]:
             "reason": stir.not_converged(j),
         }
         for j, layer in enumerate(stir.layers)
+    ]
+
+
+def weak(entries: Sequence[dict[str, Any]]) -> list[str]:
+    """Return a warning for each inversion that has a value but a low self-score."""
+    return [
+        f"the inversions of {entry['layer']!r} of {entry['network']} reach a self-score of "
+        f"{entry['self_score']:.2f}: their values tell of the search as much as of the networks; "
+        "use more steps, or Adam"
+        for entry in entries
+        if entry["converged"] and entry["self_score"] < STRONG
     ]
 
 

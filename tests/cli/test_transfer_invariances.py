@@ -64,7 +64,10 @@ def test_stir_tells_all_that_its_values_depend_on(pcbm: Any, place: Place, tmp_p
     assert (done.code, done.err) == (0, "")
     found = done.document
     assert found["layers"] == {"a": NAMES, "b": NAMES}
-    assert (found["n"], found["split"], found["warnings"]) == (12, "all", [])
+    assert (found["n"], found["split"]) == (12, "all")
+    weak = [entry["layer"] for entry in found["inversions"] if entry["self_score"] < 0.8]
+    assert len(found["warnings"]) == len(weak) > 0
+    assert f"the inversions of {weak[0]!r} of " in found["warnings"][0]
     values, spread, floors = (np.array(found[key]) for key in ("values", "spread", "floors"))
     assert values.shape == spread.shape == floors.shape == (3, 3)
     assert (spread > 0).all()
@@ -176,6 +179,9 @@ def test_the_spread_of_forgetting_is_linked_with_a_number_of_each_checkpoint(
     assert "has no checkpoint 'step-0': did you mean 'step-1'?" in refused
     table.write_text("checkpoint,robust\nstep-1,many\n")
     assert "row 2 is 'step-1,many': expected" in pcbm(*asked, "--against", table).refused()
+    table.write_text("checkpoint,robust\n" + "".join(f"step-{k},1\n" for k in (0, 5, 10)))
+    few = ("transfer", "learning", *nets[:2], *place.data, *LAYERS, "--against", table)
+    assert "3 checkpoints were given, expected at least 4" in pcbm(*few).refused()
     table.write_text("epoch\n3\n")
     assert "expected the columns checkpoint and one" in pcbm(*asked, "--against", table).refused()
 
@@ -233,6 +239,13 @@ def test_other_inputs_than_pictures_are_refused(pcbm: Any, place: Place, tmp_pat
     for name, kind in (("texts.csv", "texts"), ("acts.npz", "arrays")):
         refused = pcbm(*asked, tmp_path / name).refused()
         assert f"{name} holds {kind}, expected images: give pictures" in refused
+
+
+def test_too_few_pictures_are_refused(pcbm: Any, place: Place, tmp_path: Path) -> None:
+    write_pictures(tmp_path / "few", a_class=1)
+    asked = ("transfer", "stir", place.net("one"), place.net("two"), "--layer", "stem")
+    refused = pcbm(*asked, "--data", tmp_path / "few").refused()
+    assert "few has 3 pictures to show, expected at least 4" in refused
 
 
 def test_networks_of_other_sizes_are_refused(pcbm: Any, place: Place, tmp_path: Path) -> None:
