@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pcbm import EditPlan, PostHocCBM
-from pcbm.audit import margins, paired_response
+from pcbm.audit import Evidence, audit_model, margins, paired_response
 from pcbm.concepts import ConceptBank
 from pcbm.editing import edited_run
 from pcbm.explain import explain_samples
@@ -20,6 +20,7 @@ from pcbm.model.run import row_names, weights_csv
 from pcbm.report import render_markdown, render_report
 
 ALONG = np.eye(1, 6)  # of "barks"
+Problem = tuple[PostHocCBM, np.ndarray, np.ndarray]
 
 
 def rows(swapped: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -30,12 +31,21 @@ def rows(swapped: bool) -> tuple[np.ndarray, np.ndarray]:
     return X, np.where(dog != swapped, "dog", "cat")
 
 
-@pytest.mark.parametrize("residual", ["none", "linear"])
-@pytest.mark.parametrize("swapped", [False, True])
-def test_positive_argues_for_the_second_class_everywhere(residual: str, swapped: bool) -> None:
+@pytest.fixture(scope="module", params=[False, True], ids=["barks", "purrs"])
+def swapped(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)
+
+
+@pytest.fixture(scope="module", params=["none", "linear", "orthogonal", "erase"])
+def problem(request: pytest.FixtureRequest, swapped: bool) -> Problem:
+    """Return a model with one kind of residual, and the rows it was fitted on."""
     X, y = rows(swapped)
     bank = ConceptBank(["barks", "purrs", "noise"], np.eye(3, 6))
-    model = PostHocCBM(bank, lam=0.01, n_lams=5, residual=residual).fit(X, y)
+    return PostHocCBM(bank, lam=0.01, n_lams=5, residual=request.param).fit(X, y), X, y
+
+
+def test_positive_argues_for_the_second_class_everywhere(problem: Problem, swapped: bool) -> None:
+    model, X, y = problem
     barks, purrs = ("purrs", "barks") if swapped else ("barks", "purrs")  # what dogs do
     up, down = (model.concept_names_.index(name) for name in (barks, purrs))
     assert list(model.classes_) == ["cat", "dog"]
@@ -60,7 +70,17 @@ def test_positive_argues_for_the_second_class_everywhere(residual: str, swapped:
     rises = change["score"]["to"] > change["score"]["from"]
     assert rises == (change["concept"] == barks)
     assert margins(model, X).names == ("dog",)
-    assert paired_response(model, moved, X)["toward"]["dog"]["concepts"]["mean"] > 0.5
+    more, less = (X, moved) if swapped else (moved, X)  # of "barks"
+    response = paired_response(model, more, less)["toward"]["dog"]
+    sign = -1 if swapped else 1
+    assert sign * response["concepts"]["mean"] > 0.5
+    assert sign * response["total"]["mean"] > 0.5
+    audit = audit_model(model, "barks", Evidence(X, y, pairs=(more, less, None)), repeats=19)
+    assert audit["coef"]["now"] == list(model.coef_[:, 0])
+    assert audit["paired"]["now"]["toward"].keys() == {"dog"}
+    assert audit["paired"]["now"]["toward"]["dog"]["total"] == response["total"]
+    direction = audit["within_class"]["now"]["total"]["toward"]["dog"]["auc"] - 0.5
+    assert sign * direction > 0.1
 
     # Edits, and every file and page that tells of them.
     edited, step = EditPlan().clamp(barks, "+").clamp(purrs, "+").step(model)
