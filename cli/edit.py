@@ -205,7 +205,7 @@ def edit(
 
     The edited run is written to RUN2 with the whole history of edits; --undo takes them back.
     """
-    from pcbm.files import refuse_existing
+    from pcbm.files import refuse_existing, refuse_inside
     from pcbm.model import load_run
     from pcbm.model.run import CONFIG
 
@@ -227,6 +227,7 @@ def edit(
         pairs=any(value is not None for value in beside),
         balanced=balanced,
     )
+    refuse_inside(out, run)
     if undo is not None:
         further: dict[str, Any] = {
             "--plan": plan,
@@ -252,6 +253,8 @@ def edit(
     refuse_existing(out, force=force, mark=CONFIG)
     if save_plan is not None:
         refuse_existing(save_plan, force=force)
+        if save_plan.resolve() == out.resolve():
+            raise InputError(f"--out and --save-plan are both {out}: give the plan another name")
     result, told = _edited(common, choice, run, told, (train, beside), wished, out, force=force)
     if save_plan is not None:
         told.save(save_plan)

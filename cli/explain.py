@@ -81,6 +81,8 @@ def _sample(sample: dict[str, Any]) -> list[Block]:
     if sample["proba"] is not None and isinstance(label, str):
         proba = f" (probability {sample['proba'][label]:.3f})"
     name = ", ".join(label) or "no label" if isinstance(label, list) else label
+    if isinstance(name, float):
+        name = f"{name:.4g}"
     concepts = sample["concepts"][:SHOWN_CONCEPTS]
     rest = sum(c["contribution"] for c in sample["concepts"][SHOWN_CONCEPTS:]) + sample["other"]
     rows: list[tuple[Any, ...]] = [

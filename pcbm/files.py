@@ -117,8 +117,9 @@ def refuse_existing(path: Path, *, force: bool, mark: str | None = None) -> None
     """Raise InputError when an output cannot be written, before any time is spent on it.
 
     It exists already and ``force`` was not given, it holds the current folder, or the folder it
-    would lie in is a file or cannot be written to. Of folders, ``force`` replaces an empty one or
-    one that holds the file ``mark``: a mistyped name must not cost somebody's photographs.
+    would lie in is a file or cannot be written to. Outputs with a ``mark`` are folders, others are
+    files, and ``force`` replaces none by the other. Of folders, it replaces an empty one or one
+    that holds the file ``mark``: a mistyped name must not cost somebody's photographs.
     """
     if path.exists() and not force:
         raise InputError(f"the output {path} exists already: choose another --out, or add --force")
@@ -129,6 +130,8 @@ def refuse_existing(path: Path, *, force: bool, mark: str | None = None) -> None
         raise InputError(f"the output {path} holds the current folder: choose another --out")
     if path.is_dir() and mark is None:
         raise InputError(f"the output {path} is a folder, expected a file: choose another --out")
+    if path.is_file() and mark is not None:
+        raise InputError(f"the output {path} is a file, expected a folder: choose another --out")
     full = path.is_dir() and not path.is_symlink() and any(path.iterdir())
     if mark is not None and full and not (path / mark).exists():
         raise InputError(
@@ -140,6 +143,15 @@ def refuse_existing(path: Path, *, force: bool, mark: str | None = None) -> None
         reason = "cannot be written to" if above.is_dir() else "is a file"
         raise InputError(
             f"the output {path} cannot be made, because {above} {reason}: choose another --out"
+        )
+
+
+def refuse_inside(path: Path, folder: Path) -> None:
+    """Raise InputError when an output lies in a folder that replacing it would take away."""
+    if folder.resolve() in path.resolve().parents:
+        raise InputError(
+            f"the output {path} lies inside {folder}, which a later --force replaces as a whole: "
+            "choose another --out"
         )
 
 

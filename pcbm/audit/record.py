@@ -228,11 +228,12 @@ def _groups(evidence: Evidence, sides: dict[str, Any], source: Any, concept: str
 
 
 def _turned(record: dict[str, Any], what: str) -> dict[str, Any]:
-    """Add the warning of a gap that an edit turned round."""
+    """Add the warning of a gap that an edit clearly turned round."""
     if record["before"] is None:
         return {**record, "warnings": []}
     before, now = (float(record[side]["value"]) for side in ("before", "now"))
-    return {**record, "warnings": over_correction(before, now, what)}
+    found = over_correction(before, now, what, record["now"]["interval"])
+    return {**record, "warnings": found}
 
 
 def _favoured(model: Any, concept: str) -> str | None:

@@ -123,7 +123,9 @@ def check_balance(
             "--orthogonalise or a guard"
         )
     if head.family in UNLABELLED:
-        raise InputError(f"balanced rows need one class a row, not a {head.family} head")
+        raise InputError(
+            f"balanced rows need one class a row, not a {head.family} head: leave the balance out"
+        )
     if by == BY_SCORES:
         _told_concepts(edits)
 

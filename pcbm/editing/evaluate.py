@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -161,26 +161,48 @@ def signed_reliance(
     -------
     dict
         ``before``, ``after`` (accuracy differences in [-1, 1]), ``intervals`` of the two (None
-        where a set does not tell its size ``n``) and ``warnings``, which names a change of sign as
-        over-correction.
+        where a set does not tell its size ``n``) and ``warnings``, which names a change of sign
+        that is beyond chance as over-correction.
     """
     before, after = (
         float(in_distribution[side]["accuracy"] - shifted[side]["accuracy"])
         for side in ("before", "after")
     )
-    warnings = over_correction(before, after, "accuracy in distribution minus shifted")
     intervals = None
     if all("n" in each[side] for each in (in_distribution, shifted) for side in SIDES):
         intervals = {
             side: accuracy_difference(in_distribution[side], shifted[side], how)["interval"]
             for side in SIDES
         }
+    warnings = over_correction(
+        before,
+        after,
+        "accuracy in distribution minus shifted",
+        None if intervals is None else intervals["after"],
+    )
     return {"before": before, "after": after, "intervals": intervals, "warnings": warnings}
 
 
-def over_correction(before: float, after: float, what: str) -> list[str]:
-    """Return a warning where a signed reliance in [-1, 1] changed its sign; ``what`` it is."""
+def over_correction(
+    before: float, after: float, what: str, interval: Sequence[float] | None
+) -> list[str]:
+    """Return a warning where a signed reliance clearly changed its sign.
+
+    A model that was repaired has a reliance near zero, below it as often as above: where the
+    interval of ``after`` is known and holds zero, there is nothing to warn of.
+
+    Parameters
+    ----------
+    before, after : float
+        Signed reliance in [-1, 1].
+    what : str
+        What was measured, for the text.
+    interval : (low, high) or None
+        Of ``after``.
+    """
     if before * after >= 0 or min(abs(before), abs(after)) <= NO_RELIANCE:
+        return []
+    if interval is not None and interval[0] <= 0 <= interval[1]:
         return []
     return [
         f"over-correction: the {what} went from {before:+.3f} to {after:+.3f}, so the model now "

@@ -56,6 +56,11 @@ class LinearHead:
         """
         if classes is None:
             return list(range(len(self.coef)))
+        if len(self.row_names) == 1 and self.family == "gaussian":
+            raise InputError(
+                f"the edit is for class {classes[0]!r}, but a regression has no classes: leave the "
+                "class out"
+            )
         if len(self.row_names) == 1:
             raise InputError(
                 f"the edit is for class {classes[0]!r}, but this {self.family} head has one row "

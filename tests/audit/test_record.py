@@ -70,6 +70,22 @@ def test_over_correction_is_named(bank: ConceptBank) -> None:
         assert gap["before"]["value"] > 0 > gap["now"]["value"]
 
 
+def test_a_repaired_model_is_not_called_over_corrected(bank: ConceptBank) -> None:
+    trained = fit(bank, draw())
+    repaired = trained.with_head(np.array([[1.5, 0.0, 0.0, 0.0]]), np.zeros(1))
+    below = warned = 0
+    for seed in range(12):
+        rows, turned = draw(200, seed=seed), draw(200, tied=0.1, seed=100 + seed)
+        evidence = Evidence(rows.X, rows.y, rows.present, shifted=(turned.X, turned.y))
+        found = audit_model(repaired, "cue", evidence, before=trained, repeats=1)
+        for gap in found["reliance"].values():
+            below += gap["now"]["value"] < -0.005
+            warned += len(gap["warnings"])
+    # A reliance of zero is below zero every other time; one side of a 95 % interval errs rarely.
+    assert below >= 6
+    assert warned <= 2
+
+
 def test_many_classes_accuse_no_model_by_being_many() -> None:
     rng = np.random.default_rng(0)
     y = np.resize([f"class {j}" for j in range(10)], 200)

@@ -192,6 +192,8 @@ class TestFit:
         predicted = pcbm("predict", tmp_path / "r", data, "--json").document
         assert (predicted["classes"], predicted["proba"]) == (None, None)
         assert isinstance(predicted["label"][0], float)
+        told = pcbm("explain", tmp_path / "r", data, "--id", "0").out
+        assert told.startswith(f"0: {predicted['label'][0]:.4g}, margin ")
         assert "r2" in pcbm("evaluate", tmp_path / "r", data).out
 
 

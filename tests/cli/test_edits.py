@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -183,6 +184,26 @@ def test_wrong_edits_leave_nothing_behind(
     for word in words:
         assert word in line
     assert list(tmp_path.iterdir()) == []
+
+
+def test_no_output_takes_the_place_of_another_file_or_lies_in_the_run(
+    pcbm: Any, world: Any, tmp_path: Path
+) -> None:
+    shutil.copytree(world.run, tmp_path / "run")
+    before = files(tmp_path / "run")
+    edit = ("edit", tmp_path / "run", "--zero", "fur", "--force", "--out")
+    inside = tmp_path / "run" / "edited"
+    assert "lies inside" in pcbm(*edit, inside).refused()
+    assert "lies inside" in pcbm("edit", tmp_path / "run", "--undo", "--out", inside).refused()
+    assert "lies inside" in pcbm(*edit, tmp_path / "run" / "config.json").refused()
+    photo = tmp_path / "photo.jpg"
+    photo.write_text("mine")
+    assert "is a file, expected a folder" in pcbm(*edit, photo).refused()
+    same = ("--save-plan", tmp_path / "new")
+    assert "give the plan another name" in pcbm(*edit, tmp_path / "new", *same).refused()
+    assert files(tmp_path / "run") == before
+    assert photo.read_text() == "mine"
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_plan_with_one_bad_edit_writes_nothing_and_changes_nothing(

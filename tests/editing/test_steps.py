@@ -234,12 +234,24 @@ def test_a_reliance_that_shrinks_or_ends_near_zero_is_no_over_correction() -> No
     assert signed_reliance(pair(0.9, 0.850), pair(0.3, 0.853))["warnings"] == []
 
 
+@pytest.mark.parametrize(("n", "warned"), [(150, 0), (15_000, 1)])
+def test_a_change_of_sign_within_chance_is_no_over_correction(n: int, warned: int) -> None:
+    one, other = (
+        {side: {"accuracy": figures[side]["accuracy"], "n": n} for side in ("before", "after")}
+        for figures in (pair(0.94, 0.82), pair(0.4, 0.85))
+    )
+    result = signed_reliance(one, other)
+    low, high = result["intervals"]["after"]
+    assert (low < 0 < high) == (warned == 0)
+    assert len(result["warnings"]) == warned
+
+
 def test_regression_is_edited_without_classes(regressor: PostHocCBMRegressor) -> None:
     edited, _ = EditPlan().zero("stripes").step(regressor)
     assert edited.coef_[0, 0] == 0
     assert edited.predict(np.ones((2, 6))).shape == (2,)
     assert head_of(edited).row_names == ("prediction",)
-    with pytest.raises(InputError, match="leave the class out"):
+    with pytest.raises(InputError, match="a regression has no classes: leave the class out"):
         EditPlan().zero("stripes", ["a"]).step(regressor)
 
 

@@ -61,6 +61,8 @@ def test_an_output_that_cannot_be_made_is_refused_early(
     (tmp_path / "folder").mkdir()
     with pytest.raises(InputError, match="is a folder, expected a file"):
         refuse_existing(tmp_path / "folder", force=True)
+    with pytest.raises(InputError, match="is a file, expected a folder"):
+        refuse_existing(tmp_path / "file", force=True, mark="config.json")
     with pytest.raises(InputError, match="is no regular file or folder"):
         refuse_existing(Path("/dev/null"), force=True)
 
