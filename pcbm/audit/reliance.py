@@ -26,10 +26,9 @@ def accuracy_gap(
     Returns
     -------
     dict
-        ``value`` in [-1, 1], its 95 % ``interval`` (normal, the two sets independent, each variance with
-        one hit and one miss more), and the two
-        accuracies, ``in_distribution`` and ``shifted``. Positive: the model follows the cue;
-        negative: it goes against it.
+        ``value`` in [-1, 1], its 95 % ``interval`` (normal, the two sets independent, each variance
+        with one hit and one miss more), and the two accuracies, ``in_distribution`` and
+        ``shifted``. Positive: the model follows the cue; negative: it goes against it.
     """
     hits = [np.asarray(model.predict(X) == y, dtype=float) for X, y in (one, other)]
     means = [float(each.mean()) for each in hits]
