@@ -10,6 +10,7 @@ from pcbm.cli import (
     transfer_learning,
     transfer_stir,
     transfer_stitch,
+    transfer_transferability,
 )
 from pcbm.cli.output import Result
 
@@ -20,4 +21,5 @@ COMMANDS: dict[str, Callable[..., Result]] = {
     "flow": transfer_flow.flow,
     "agreement": transfer_agreement.agreement,
     "stitch": transfer_stitch.stitch,
+    "transferability": transfer_transferability.transferability,
 }

@@ -63,7 +63,7 @@ def agreement(
     b: Annotated[str, typer.Argument(metavar="B", help="The other one, of the same forms.")],
     data: Annotated[
         str | None,
-        typer.Argument(metavar="[DATA]", help="Rows and right labels; files alone need none."),
+        typer.Option("--data", metavar="DATA", help="Rows and labels; files alone need none."),
     ] = None,
     layer: Annotated[
         str | None,
@@ -129,9 +129,7 @@ def _answered(
 ) -> Side:
     """Return what a run or a network answers."""
     if rows is None:
-        raise InputError(
-            f"{given} needs inputs to answer, and there is no DATA: give it as the third argument"
-        )
+        raise InputError(f"{given} needs inputs to answer, and there are none: add --data")
     if Path(given).is_dir():
         return _run_side(Path(given), rows.data, batch_size, common)
     if ":" not in given:

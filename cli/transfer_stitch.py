@@ -12,6 +12,7 @@ import typer
 from pcbm.cli.inputs import read
 from pcbm.cli.options import Common
 from pcbm.cli.output import Block, Line, Result, Table
+from pcbm.cli.transfer_study import kept_parts
 from pcbm.cli.views import SPAN, interval_text
 from pcbm.errors import InputError
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pcbm.activations import Dataset
     from pcbm.analysis.networks import Network
     from pcbm.analysis.transfer.labelled import Labelled
+    from pcbm.analysis.transfer.ledger import Ledger
     from pcbm.analysis.transfer.stitch import StitchSettings
 
 TEST_SIZE = 0.2
@@ -39,7 +41,7 @@ def stitch(
     common: Common,
     a: Annotated[str, typer.Argument(metavar="A", help="A network, as python:FILE.py:FACTORY.")],
     b: Annotated[str, typer.Argument(metavar="B", help="The other network.")],
-    data: Annotated[str, typer.Argument(metavar="DATA", help="Images with classes.")],
+    data: Annotated[str, typer.Option("--data", metavar="DATA", help="Images with classes.")],
     layer: LayerOption,
     layer_b: LayerBOption = None,
     start: Annotated[
@@ -55,26 +57,23 @@ def stitch(
     floor: Annotated[
         bool, typer.Option("--floor/--no-floor", help="Stitch untrained weights too.")
     ] = True,
-    parts: Annotated[
-        Path | None,
-        typer.Option("--parts", metavar="DIR", help="Keep finished stitches; a repeat continues."),
-    ] = None,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Rows at once.")] = 64,
 ) -> Result:
     """Stitch layers of A into the rest of B, and of B into the rest of A.
 
     An affine map of channels is trained on the train rows of DATA; the networks do not change.
-    Output k of a network is the k-th class of DATA by name.
+    Finished stitches are kept, so that a repeat goes on. Output k of a network is the k-th class
+    of DATA by name.
     """
-    from pcbm.analysis.transfer.ledger import Ledger
     from pcbm.analysis.transfer.stitch import StitchSettings
 
     began = time.perf_counter()
     settings = StitchSettings(start, steps, rate, batch_size, common.seed)  # type: ignore[arg-type]
     networks = _networks((a, b), common)
     pairs = _pairs(networks, layer, layer_b or layer)
-    sides = _rows(networks, read(data, common), rows, common)
-    found = _stitched(networks, sides, pairs, settings, floor, Ledger(parts), common)
+    sides = train_and_test(networks, read(data, common), rows, common)
+    with kept_parts(common) as ledger:
+        found = _stitched(networks, sides, pairs, settings, floor, ledger, common)
     document = {
         "a": a,
         "b": b,
@@ -120,7 +119,7 @@ def _pairs(
     return list(zip(*both, strict=True))
 
 
-def _rows(
+def train_and_test(
     networks: Sequence[Network], data: Dataset, rows: int | None, common: Common
 ) -> list[tuple[Labelled, Labelled]]:
     """Return the train and test rows of DATA as each network sees them."""
@@ -150,7 +149,7 @@ def _stitched(
     pairs: Sequence[tuple[str, str]],
     settings: StitchSettings,
     floor: bool,
-    ledger: Any,
+    ledger: Ledger,
     common: Common,
 ) -> list[dict[str, Any]]:
     """Return every stitch, of each pair of layers first A into B, then B into A."""

@@ -220,7 +220,7 @@ def pictures(choice: StudyChoice, common: Common) -> Pictures:
 
 @contextmanager
 def kept_parts(common: Common) -> Iterator[Ledger]:
-    """Yield the place of finished inversions; an interrupt says that they are kept."""
+    """Yield the place of finished parts of a study; an interrupt says that they are kept."""
     from pcbm.activations.cache import cache_folder
     from pcbm.analysis.transfer import Ledger
 
@@ -228,7 +228,7 @@ def kept_parts(common: Common) -> Iterator[Ledger]:
     try:
         yield Ledger(folder)
     except KeyboardInterrupt:
-        common.note(f"finished inversions are kept in {folder}: the same command goes on with them")
+        common.note(f"finished parts are kept in {folder}: the same command goes on with them")
         raise
 
 

@@ -34,25 +34,35 @@ def test_files_of_predictions_in_any_order(pcbm: Any, tmp_path: Path) -> None:
 
 def test_runs_agree_with_what_predict_writes(pcbm: Any, world: Any, tmp_path: Path) -> None:
     pcbm("predict", world.run, world.test, "--out", tmp_path / "preds.csv")
-    command = ("transfer", "agreement", world.run, tmp_path / "preds.csv", world.test, "--json")
+    command = (
+        "transfer",
+        "agreement",
+        world.run,
+        tmp_path / "preds.csv",
+        "--data",
+        world.test,
+        "--json",
+    )
     found = pcbm(*command).document
     assert found["agreement"] == 1.0 and found["n"] == 90
     accuracy = pcbm("evaluate", world.run, world.test, "--json").document["accuracy"]
     assert found["accuracy"] == pytest.approx([accuracy, accuracy])
-    both = pcbm("transfer", "agreement", world.run, world.run, world.test, "--json").document
+    both = pcbm(
+        "transfer", "agreement", world.run, world.run, "--data", world.test, "--json"
+    ).document
     assert both["cka"]["cka_debiased"]["value"] == pytest.approx(1)
 
 
 def test_networks_with_cka_beside(pcbm: Any, nets: Any) -> None:
     one, two, data = nets
-    command = ("transfer", "agreement", one, two, data, "--layer", "blocks.1", "--json")
+    command = ("transfer", "agreement", one, two, "--data", data, "--layer", "blocks.1", "--json")
     found = pcbm(*command).document
     assert found["n"] == 12 and len(found["accuracy"]) == 2
     assert found["cka"]["cka"]["value"] < 1
     assert set(found["intervals"]) > {"agreement", "error_kappa", "accuracy_difference"}
-    same = pcbm("transfer", "agreement", one, one, data, "--json").document
+    same = pcbm("transfer", "agreement", one, one, "--data", data, "--json").document
     assert same["agreement"] == 1 and same["error_kappa_range"][1] == pytest.approx(1)
-    assert "error consistency" in pcbm("transfer", "agreement", one, two, data).out
+    assert "error consistency" in pcbm("transfer", "agreement", one, two, "--data", data).out
 
 
 def test_wrong_input_is_one_line(pcbm: Any, nets: Any, tmp_path: Path) -> None:
@@ -67,10 +77,13 @@ def test_wrong_input_is_one_line(pcbm: Any, nets: Any, tmp_path: Path) -> None:
         ((a, shorter), "are not in"),
         ((a, wrong), "holds no predictions: expected the columns id and label"),
         ((a, tmp_path / "no.csv"), "does not exist"),
-        ((a, one), "needs inputs to answer, and there is no DATA"),
-        ((one, "nothing", data), "nothing does not exist: expected predictions"),
-        ((one, one, four), "has 3 outputs, the data 4 classes"),
-        ((one, one, data, "--layer", "block"), "has no layer 'block': did you mean 'blocks'"),
+        ((a, one), "needs inputs to answer, and there are none: add --data"),
+        ((one, "nothing", "--data", data), "nothing does not exist: expected predictions"),
+        ((one, one, "--data", four), "has 3 outputs, the data 4 classes"),
+        (
+            (one, one, "--data", data, "--layer", "block"),
+            "has no layer 'block': did you mean 'blocks'",
+        ),
         ((a, a, "--draws", "3"), "give 0 or at least 20"),
     ):
         assert words in pcbm("transfer", "agreement", *arguments).refused()

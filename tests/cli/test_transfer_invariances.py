@@ -287,7 +287,7 @@ def test_an_interrupt_says_that_finished_inversions_are_kept(
     assert run([str(a) for a in asked]) == 130
     out, err = capfd.readouterr()
     assert out == ""
-    assert "finished inversions are kept in" in err
+    assert "finished parts are kept in" in err
     assert len(list(own_cache.iterdir())) == 2
     assert run([str(a) for a in asked]) == 0
     assert count == 3 + 4  # two of six were there
