@@ -36,6 +36,13 @@ def named(figure: str) -> str:
     return known.get(figure, figure.replace("_", " ").capitalize())
 
 
+def in_words(figure: str) -> str:
+    """Return a figure's name as it stands in a sentence that has not said what it is."""
+    if figure == "least":
+        return "the smaller of the two accuracies (in distribution, shifted)"
+    return named(figure) if figure in ("auc",) else named(figure).lower()
+
+
 def controls_table(record: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """Return the gain of the edit beside those of its controls; None where not measured."""
     controls = (record or {}).get("controls")

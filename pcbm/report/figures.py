@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 MINUS = "\u2212"
@@ -11,12 +12,12 @@ ABSENT = "not measured"
 
 
 def percent(value: float | None) -> str:
-    """Return a share as a percentage with one decimal.
+    """Return a share as a percentage with one decimal, the same digits as `decimal` gives.
 
-    >>> percent(0.8404), percent(None)
-    ('84.0%', 'not measured')
+    >>> percent(0.8404), percent(0.9425), decimal(0.9425), percent(None)
+    ('84.0%', '94.3%', '0.943', 'not measured')
     """
-    return ABSENT if value is None else _sign(f"{100 * value:.1f}%")
+    return ABSENT if value is None else _sign(f"{_hundredfold(value):.1f}%")
 
 
 def span(bounds: Sequence[float] | None) -> str:
@@ -36,7 +37,7 @@ def points(value: float | None) -> str:
     """
     if value is None:
         return ABSENT
-    text = f"{100 * value:+.1f}"
+    text = f"{_hundredfold(value):+.1f}"
     return "0.0" if float(text) == 0 else _sign(text)
 
 
@@ -110,6 +111,11 @@ def exact(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return repr(value) if isinstance(value, float) else str(value)
+
+
+def _hundredfold(value: float) -> Decimal:
+    # Rounded before it is multiplied: 94.25 would lie between two roundings, 0.9425 does not.
+    return 100 * Decimal(f"{value:.3f}")
 
 
 def _sign(text: str) -> str:

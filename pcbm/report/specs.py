@@ -31,7 +31,7 @@ def dots_spec(data: Mapping[str, Any]) -> Spec:
     """
     series, rows = data["series"], data["rows"]
     format_ = {"format": "%"} if data["percent"] else {}
-    scale = {"domain": [0, 1]} if data["whole"] else {}
+    scale: Spec = {"domain": [0, 1]} if data["whole"] else {"zero": data["zero"]}
     x = across("value", data["axis"], scale=scale, axis={**format_, "tickCount": TICKS})
     y = names("name", [row["name"] for row in rows])
     paired = len(series) == 2
@@ -53,7 +53,7 @@ def dots_spec(data: Mapping[str, Any]) -> Spec:
     ]
     bounded = [point for point in points if "low" in point]
     layers: list[Spec] = []
-    if any(point["value"] < 0 for point in (*points, *repeats)):
+    if data["zero"] or any(point["value"] < 0 for point in (*points, *repeats)):
         zero = {"type": "rule", "color": colour("soft"), "strokeWidth": 0.75}
         layers.append({"data": values([{"value": 0}]), "mark": zero, "encoding": {"x": x}})
     if paired:

@@ -123,8 +123,9 @@ def _edits(metrics: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]) -> li
         return [*texts, "What that did to its predictions was not measured."]
     name, edit = figure_name(metrics), "edit" if len(steps) == 1 else "last edit"
     what = "R²" if name == "r2" else "accuracy"
+    moves = []
     for record in measured:
         before, after = (show_figure(metrics, record[side][name]) for side in ("before", "after"))
         where = f" ({record['data']})" if record.get("data") else ""
-        texts.append(f"The {edit} took the {what} from {before} to {after}{where}.")
-    return texts
+        moves.append(f"from {before} to {after}{where}")
+    return [*texts, f"The {edit} took the {what} {', '.join(moves)}."]

@@ -16,7 +16,7 @@
       labelColor: 'var(--soft)', titleColor: 'var(--soft)', labelFontSize: 12, titleFontSize: 12,
       titleFontWeight: 'normal', titlePadding: 8, labelPadding: 5
     },
-    axisY: narrow ? {labelLimit: 150, labelFontSize: 11} : {labelLimit: 190},
+    axisY: narrow ? {labelLimit: 150, labelFontSize: 11} : {labelLimit: 230},
     axisX: {labelFlush: true},
     legend: {
       orient: 'top', title: null, symbolType: 'circle', symbolOpacity: 1, labelColor: 'var(--soft)',

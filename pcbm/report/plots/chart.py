@@ -49,6 +49,7 @@ def dots(
     percent: bool,
     series: Sequence[str] = ("value",),
     whole: bool = False,
+    zero: bool = False,
 ) -> dict[str, Any]:
     """Return the values of a dot plot.
 
@@ -64,12 +65,15 @@ def dots(
         Names of the values of a row; two are joined by a line.
     whole : bool
         The axis goes from 0 to 1.
+    zero : bool
+        The axis holds 0, which is marked.
     """
     return {
         "axis": axis,
         "percent": percent,
         "series": list(series),
         "whole": whole,
+        "zero": zero,
         "rows": list(rows),
     }
 

@@ -129,7 +129,7 @@ def quality(bank: Any) -> list[Drawn]:
             title,
             caption,
             "dots",
-            dots("share", part, percent=True, series=series),
+            dots(" and ".join(series), part, percent=True, series=series),
         )
         for page, part in paged("quality", rows, ROWS)
     ]

@@ -43,6 +43,8 @@ def draw_dots(data: Mapping[str, Any]) -> Any:
     if data["whole"]:
         axes.set_xlim(0, 1)
     low, high = axes.get_xlim()
+    if data["zero"] and not low < 0 < high:
+        low, high = axes.set_xlim(min(low, -0.03 * high), max(high, -0.03 * low))
     if low < 0 < high:
         axes.axvline(0, color=GREY, lw=0.6, zorder=0)
     if len(series) > 1:

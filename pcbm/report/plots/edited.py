@@ -7,7 +7,7 @@ from pathlib import PurePath
 from typing import Any
 
 from pcbm.editing import EditPlan, Step, evaluations, read_history
-from pcbm.report.edit_evidence import CONTROLS, SHIFTS, named
+from pcbm.report.edit_evidence import CONTROLS, SHIFTS, in_words, named
 from pcbm.report.figures import count, significant
 from pcbm.report.plots.chart import Absent, Chart, Drawn, dot, dots, paged
 from pcbm.report.plots.measured import ROWS
@@ -130,7 +130,7 @@ def _reliance(name: str, record: Mapping[str, Any], asked: str) -> Drawn:
         "reliance, below zero the model goes against the cue; bars are 95 % intervals."
     )
     rows = [dot("Signed reliance", *sides)]
-    data = dots("signed reliance", rows, percent=True, series=BEFORE_AFTER)
+    data = dots("signed reliance", rows, percent=True, series=BEFORE_AFTER, zero=True)
     return Chart(name, title, caption, "dots", data)
 
 
@@ -155,7 +155,7 @@ def _controls(name: str, record: Mapping[str, Any], asked: str) -> Drawn:
             gain = controls["bias_only"][kind]["figures"][figure]["gain"]
             rows.append(dot(words, [gain], role="base"))
     caption = (
-        f"Gain of {named(figure).lower()} by the edit {asked}, beside edits without its meaning: "
+        f"Gain in {in_words(figure)} by the edit {asked}, beside edits without its meaning: "
         "small dots are single repeats, the large one their mean."
     )
     axis = f"gain, {named(figure).lower()}"
@@ -180,7 +180,7 @@ def _curve(name: str, record: Mapping[str, Any], asked: str) -> Drawn:
         "chosen": next((i for i, p in enumerate(points) if p["chosen"]), None),
     }
     caption = (
-        f"{named(figure)} before and after the edit {asked} for every head of the path, the "
-        "penalty falling to the right; the vertical line is the head of the run."
+        f"Before and after the edit {asked}: {in_words(figure)} for every head of the "
+        "path, the penalty falling to the right; the vertical line is the head of the run."
     )
     return Chart(name, title, caption, "curve", data)

@@ -7,7 +7,7 @@ from typing import Any
 
 from pcbm.report.figures import count, decimal, effective, percent, significant
 from pcbm.report.plots.chart import Absent, Chart, Drawn, dot, dots, paged
-from pcbm.report.summary import as_fitted, figure_name
+from pcbm.report.summary import as_fitted, figure_name, show_difference
 
 ROWS = 50  # of a dot plot on one page
 CELLS = 30  # classes of a confusion matrix that can be read
@@ -29,11 +29,6 @@ def rows_of(metrics: Mapping[str, Any]) -> str:
 def headline(metrics: Mapping[str, Any]) -> tuple[str, bool]:
     """Return the name of the task's figure as an axis has it, and whether it is a share."""
     return ("R²", False) if figure_name(metrics) == "r2" else ("accuracy", True)
-
-
-def shown(metrics: Mapping[str, Any], value: float | None) -> str:
-    """Return a value of the task's figure as a caption has it."""
-    return percent(value) if headline(metrics)[1] else decimal(value)
 
 
 def controls(metrics: Mapping[str, Any]) -> Drawn:
@@ -65,11 +60,11 @@ def controls(metrics: Mapping[str, Any]) -> Drawn:
     caption = f"{figure.capitalize()} on {count(metrics['n_test'])} test rows"
     caption += "; bars are 95 % intervals." if own else "."
     if random is not None:
-        low, high = (shown(metrics, v).rstrip("%") for v in random["interval"])
+        low, high = (show_difference(metrics, v) for v in random["interval"])
         caption += (
             f" Random directions: {random['repeats']} banks of as many directions at NEC "
             f"{effective(random['nec'])}, each a small dot; named minus random "
-            f"{shown(metrics, random['difference'])} (95 % interval {low} to {high}), "
+            f"{show_difference(metrics, random['difference'])} (95 % interval {low} to {high}), "
             f"p = {significant(random['p_value'])}."
         )
     return Chart("controls", title, caption, "dots", dots(f"{figure} on test", rows, percent=share))

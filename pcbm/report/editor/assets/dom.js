@@ -50,12 +50,17 @@ function dashed(text) {
   return text.replaceAll("-", MINUS);
 }
 
+// A share times 100: rounded first, as Python does it, so that 0.9425 reads alike everywhere.
+function hundredfold(value) {
+  return (100 * Number(value.toFixed(3))).toFixed(1);
+}
+
 function percent(value) {
-  return dashed(`${(100 * value).toFixed(1)}%`);
+  return dashed(`${hundredfold(value)}%`);
 }
 
 function points(value) {
-  const text = (100 * value).toFixed(1);
+  const text = hundredfold(value);
   return Number(text) === 0 ? "0.0" : dashed(value > 0 ? `+${text}` : text);
 }
 
