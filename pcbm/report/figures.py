@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 MINUS = "\u2212"
@@ -12,10 +12,10 @@ ABSENT = "not measured"
 
 
 def percent(value: float | None) -> str:
-    """Return a share as a percentage with one decimal, the same digits as `decimal` gives.
+    """Return a share as a percentage with one decimal; halves go up.
 
-    >>> percent(0.8404), percent(0.9425), decimal(0.9425), percent(None)
-    ('84.0%', '94.3%', '0.943', 'not measured')
+    >>> percent(0.8404), percent(0.9425), percent((0.825 + 0.89) / 2), percent(None)
+    ('84.0%', '94.3%', '85.8%', 'not measured')
     """
     return ABSENT if value is None else _sign(f"{_hundredfold(value):.1f}%")
 
@@ -114,8 +114,8 @@ def exact(value: Any) -> str:
 
 
 def _hundredfold(value: float) -> Decimal:
-    # Rounded before it is multiplied: 94.25 would lie between two roundings, 0.9425 does not.
-    return 100 * Decimal(f"{value:.3f}")
+    # Twelve decimals hide what float arithmetic adds, so that equal shares are rounded alike.
+    return 100 * Decimal(f"{value:.12f}").quantize(Decimal("0.001"), ROUND_HALF_UP)
 
 
 def _sign(text: str) -> str:

@@ -50,9 +50,10 @@ function dashed(text) {
   return text.replaceAll("-", MINUS);
 }
 
-// A share times 100: rounded first, as Python does it, so that 0.9425 reads alike everywhere.
+// Return a share times 100 with halves away from zero, as the report's Python writes it.
 function hundredfold(value) {
-  return (100 * Number(value.toFixed(3))).toFixed(1);
+  const thousandths = Math.round(Number((1000 * Math.abs(value)).toFixed(9)));
+  return `${value < 0 ? "-" : ""}${(thousandths / 10).toFixed(1)}`;
 }
 
 function percent(value) {
