@@ -115,6 +115,7 @@ def _from_table(
         side: ["" if name is None else str(name).strip() for name in table[side].to_pylist()]
         for side in COLUMNS
     }
+    _check_each(path, list(zip(*names.values(), strict=True)))
     listed = [name for both in zip(*names.values(), strict=True) for name in both]
     if acts is not None:
         place = {name: row for row, name in enumerate(acts.ids.tolist())}
@@ -126,6 +127,20 @@ def _from_table(
         raise InputError(f"{path} names {_stranger(listed, acts, files)}")
     one, other = (_images(run, folder, path, names[side], choice, common) for side in COLUMNS)
     return one.X, other.X, None
+
+
+def _check_each(path: Path, pairs: list[tuple[str, str]]) -> None:
+    """Raise InputError for a pair of one input with itself, and for one that is given twice."""
+    seen: set[tuple[str, str]] = set()
+    for pair in pairs:
+        if pair[0] == pair[1]:
+            raise InputError(
+                f"{path} pairs {pair[0]!r} with itself: give the input with the concept and the "
+                "one without"
+            )
+        if pair in seen:
+            raise InputError(f"{path} has the pair {quoted(pair)} twice: give each pair once")
+        seen.add(pair)
 
 
 def _stranger(listed: list[str], acts: ActivationSet | None, files: set[str]) -> str:

@@ -234,6 +234,8 @@ def check_new_name(name: str, known: Sequence[str]) -> None:
             f"there is a concept {name!r} already: choose another name, or merge the two (--merge, "
             "op merge)"
         )
+    if not name.strip():
+        raise InputError(f"the concept name {name!r} is blank: choose another")
     try:
         name.encode("utf-8")
     except UnicodeEncodeError:

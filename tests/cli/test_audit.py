@@ -89,6 +89,12 @@ def test_a_table_names_pairs_by_id(pcbm: Any, cued: Path, tmp_path: Path) -> Non
         assert f"names {stranger!r}, which is neither an id of DATA nor a file" in line
     table.write_text(f"with,without\ntest 1,test 2\ntest 3,{table.name}\n")
     assert "which is a file, beside ids of DATA" in pcbm(*common, "--pairs", table).refused()
+    for rows, words in (
+        ("test 1,test 2\ntest 3,test 3\n", "pairs 'test 3' with itself"),
+        ("test 1,test 2\ntest 3,test 4\ntest 1,test 2\n", "the pair 'test 1', 'test 2' twice"),
+    ):
+        table.write_text(f"with,without\n{rows}")
+        assert words in pcbm(*common, "--pairs", table).refused()
     table.write_text("with,other\na,b\n")
     assert "no column 'without'" in pcbm(*common, "--pairs", table).refused()
 

@@ -151,6 +151,7 @@ class TestRename:
             (EditPlan().rename("stripes", "stripes"), "there is a concept 'stripes' already"),
             (EditPlan().rename("stripe", "bands"), "no concept 'stripe': did you mean 'stripes'?"),
             (EditPlan().rename("stripes", "b").zero("stripes"), "no concept 'stripes'"),
+            (EditPlan().rename("stripes", " "), "the concept name ' ' is blank"),
         ],
     )
     def test_names_that_exist_or_do_not(
