@@ -72,7 +72,7 @@ def flow(
         "checkpoints": found.checkpoints,
         "orientation": MEANING,
         **study.about,
-        "warnings": [*study.about["warnings"], *weak(entries)],
+        "warnings": [*study.about["warnings"], *weak(entries, study.settings)],
         "values": values,
         "spread": spreads,
         "summary": summary,

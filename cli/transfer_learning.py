@@ -106,7 +106,7 @@ def learning(
         "orientation": "row: inverted layer j, column: read layer i",
         "measures": MEASURES,
         **study.about,
-        "warnings": [*study.about["warnings"], *weak(entries)],
+        "warnings": [*study.about["warnings"], *weak(entries, study.settings)],
         **{name: _entry(found, name) for name in MEASURES},
         "summary": _summary(found),
         "link": linked,

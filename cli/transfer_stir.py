@@ -83,7 +83,7 @@ def stir(
         "settings": settings_data(settings, pixels),
         "figures": write_charts(choice, [_map(found)]),
         "seconds": time.perf_counter() - began,
-        "warnings": [*warnings, *biased, *weak(entries)],
+        "warnings": [*warnings, *biased, *weak(entries, settings)],
     }
     return Result(document, lambda: _view(document, found))
 

@@ -274,12 +274,12 @@ def inversions(stir: Stir) -> list[dict[str, Any]]:
     ]
 
 
-def weak(entries: Sequence[dict[str, Any]]) -> list[str]:
+def weak(entries: Sequence[dict[str, Any]], settings: StirSettings) -> list[str]:
     """Return a warning for each inversion that has a value but a low self-score."""
     return [
         f"the inversions of {entry['layer']!r} of {entry['network']} reach a self-score of "
         f"{entry['self_score']:.2f}: their values tell of the search as much as of the networks; "
-        "use more steps, or Adam"
+        f"{settings.inversion.advice()}"
         for entry in entries
         if entry["converged"] and entry["self_score"] < STRONG
     ]

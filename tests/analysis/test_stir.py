@@ -109,6 +109,9 @@ def test_a_residual_above_the_limit_gives_no_value_and_the_reason() -> None:
     reason = found.reason(0, 0, 0)
     assert "the inversion of 'map0' of short did not converge: residual" in reason
     assert "limit 0.3; use more steps, or Adam" in reason
+    adam = InversionSettings(optimiser="adam", steps=1, rate=1e-9)
+    found = measure(network(Q[:3]), network(Q[:3]), inversion=adam, seeds=1)
+    assert found.reason(0, 0, 0).endswith("limit 0.3; use more steps")
 
 
 def test_a_constant_observer_has_no_score_and_the_reason() -> None:

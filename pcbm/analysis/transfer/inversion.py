@@ -67,6 +67,10 @@ class InversionSettings:
         """Return the settings as plain values."""
         return asdict(self)
 
+    def advice(self) -> str:
+        """Return what to try where a search falls short."""
+        return "use more steps" if self.optimiser == "adam" else "use more steps, or Adam"
+
 
 @dataclass(frozen=True, eq=False)
 class Inversion:

@@ -83,7 +83,7 @@ class Stir:
         return (
             f"the inversion of {self.layers[j]!r} of {self.reference} did not converge: residual "
             f"{self.residual[:, j].mean():.3f}, limit {self.settings.residual_limit:g}; "
-            "use more steps, or Adam"
+            f"{self.settings.inversion.advice()}"
         )
 
 
