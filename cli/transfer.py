@@ -6,8 +6,13 @@ from collections.abc import Callable
 
 from pcbm.cli import (
     transfer_agreement,
+    transfer_barrier,
+    transfer_basin,
+    transfer_criticality,
+    transfer_distance,
     transfer_flow,
     transfer_learning,
+    transfer_shuffle,
     transfer_stir,
     transfer_stitch,
     transfer_transferability,
@@ -22,4 +27,9 @@ COMMANDS: dict[str, Callable[..., Result]] = {
     "agreement": transfer_agreement.agreement,
     "stitch": transfer_stitch.stitch,
     "transferability": transfer_transferability.transferability,
+    "shuffle": transfer_shuffle.shuffle,
+    "distance": transfer_distance.distance,
+    "barrier": transfer_barrier.barrier,
+    "basin": transfer_basin.basin,
+    "criticality": transfer_criticality.criticality,
 }

@@ -55,6 +55,10 @@ def test_a_block_of_the_whole_side_changes_nothing() -> None:
     assert torch.equal(Shuffle(8)(square), square)
 
 
+def test_few_blocks_never_stay_where_they_are() -> None:
+    assert all((Shuffle(4, seed).order((3, 8, 8)) != np.arange(4)).any() for seed in range(100))
+
+
 def test_channels_mix_values_across_channels() -> None:
     shuffle = Shuffle("channel", seed=1)
     moved = shuffle(X)

@@ -30,7 +30,7 @@ class Shuffle:
         picture, and the whole side changes nothing. ``"channel"`` permutes all ``c h w`` values of
         a picture, so that they leave their channels too.
     seed : int
-        Of the permutation.
+        Of the permutation, which is never the identity where there are two blocks or more.
 
     References
     ----------
@@ -66,13 +66,13 @@ class Shuffle:
         """Return which block (or value) comes to each place of a picture (c, h, w), row by row."""
         c, h, w = shape
         if self.size == CHANNEL:
-            return np.random.default_rng(self.seed).permutation(c * h * w)
+            return _permutation(c * h * w, self.seed)
         if h % self.size or w % self.size:
             raise InputError(
                 f"blocks of {self.size} do not divide pictures of {h} x {w}: give one of "
                 f"{', '.join(map(str, block_sizes(h, w)))}"
             )
-        return np.random.default_rng(self.seed).permutation((h // self.size) * (w // self.size))
+        return _permutation((h // self.size) * (w // self.size), self.seed)
 
     def _moved(self, pixels: Tensor, order: np.ndarray) -> Tensor:
         index = torch.as_tensor(order, device=pixels.device)
@@ -86,6 +86,15 @@ class Shuffle:
         blocks = split.reshape(-1, c, size, size, rows * columns)[..., index]
         back = blocks.reshape(-1, c, size, size, rows, columns).permute(0, 1, 4, 2, 5, 3)
         return back.reshape(pixels.shape)
+
+
+def _permutation(n: int, seed: int) -> np.ndarray:
+    """Return a random order of n things, never the given one: of few blocks it would come up."""
+    rng, given = np.random.default_rng(seed), np.arange(n)
+    order = rng.permutation(n)
+    while n > 1 and np.array_equal(order, given):
+        order = rng.permutation(n)
+    return order
 
 
 def block_sizes(h: int, w: int) -> list[int]:
