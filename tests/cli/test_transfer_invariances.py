@@ -126,13 +126,10 @@ def test_learning_of_an_unchanged_network_is_nothing(pcbm: Any, place: Place) ->
     assert found["link"] is None
 
 
-def test_learning_along_checkpoints(
-    pcbm: Any, place: Place, own_cache: Path, tmp_path: Path
-) -> None:
+def test_learning_along_checkpoints(pcbm: Any, place: Place, own_cache: Path) -> None:
     names = ["step-0", "step-5", "step-10"]
     asked = ("transfer", "learning", place.net("one"), place.folder / "steps", *place.data)
-    figures = ("--figures", tmp_path / "figures")
-    found = pcbm(*asked, *LAYERS, *QUICK, *figures, "--json").document
+    found = pcbm(*asked, *LAYERS, *QUICK, "--json").document
     assert found["checkpoints"] == names
     assert len(list(own_cache.iterdir())) == 4 * 3 * 2  # networks, layers, seeds
     for name in ("forgetting", "learning", "cka_divergence"):
@@ -146,7 +143,6 @@ def test_learning_along_checkpoints(
             assert row[name]["mean"] == pytest.approx(own[t].mean())
             assert row[name]["std_over_layers"] == pytest.approx(own[t].std())
     assert [entry["network"] for entry in found["inversions"][::3]] == [place.net("one"), *names]
-    assert "forgetting-over-checkpoints.svg" in found["figures"]["files"]
 
     few = pcbm(*asked, *LAYERS, *QUICK, "--no-learning", "--json").document
     assert few["learning"] is None
@@ -154,6 +150,21 @@ def test_learning_along_checkpoints(
     shown = pcbm(*asked, *LAYERS, *QUICK).out
     assert "Each layer beside itself, step-10" in shown
     assert "forgetting, std" in shown
+
+
+@pytest.mark.slow
+def test_figures_of_learning_hold_its_values(pcbm: Any, place: Place, tmp_path: Path) -> None:
+    asked = ("transfer", "learning", place.net("one"), place.folder / "steps", *place.data)
+    figures = tmp_path / "figures"
+    found = pcbm(*asked, *LAYERS, *QUICK, "--figures", figures, "--json").document
+    drawn = json.loads((figures / "figures.json").read_text())["figures"]
+    by_name = {chart["name"]: chart["data"] for chart in drawn}
+    assert found["figures"]["files"] == [f"{name}.svg" for name in by_name]
+    for measure in ("forgetting", "learning", "cka_divergence"):
+        name, values = measure.replace("_", "-"), np.array(found[measure]["values"])
+        np.testing.assert_allclose(by_name[name]["values"], values[-1])
+        curves = [line["values"] for line in by_name[f"{name}-over-checkpoints"]["series"]]
+        np.testing.assert_allclose(curves, np.diagonal(values, axis1=1, axis2=2).T)
 
 
 def test_the_spread_of_forgetting_is_linked_with_a_number_of_each_checkpoint(
