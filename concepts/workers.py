@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from threadpoolctl import threadpool_info, threadpool_limits
+
+from pcbm.ordered import submitted
+
+AHEAD = 2  # items per thread that are begun before their turn
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -19,8 +22,7 @@ def in_order(
     """Yield ``function(item)`` for each item, in order, computed on several threads.
 
     Products inside run on one thread each, whatever ``threads`` is, because a product divided
-    among threads may differ in its last bits. At most twice as many items as threads are taken
-    ahead of what was yielded.
+    among threads may differ in its last bits.
 
     Parameters
     ----------
@@ -35,18 +37,8 @@ def in_order(
         if count == 1:
             yield from map(function, items)
             return
-        waiting: deque[Future[Answer]] = deque()
         with ThreadPoolExecutor(count) as pool:
-            try:
-                for item in items:
-                    waiting.append(pool.submit(function, item))
-                    if len(waiting) > 2 * count:
-                        yield waiting.popleft().result()
-                while waiting:
-                    yield waiting.popleft().result()
-            finally:
-                for future in waiting:
-                    future.cancel()
+            yield from submitted(pool, function, items, AHEAD * count)
 
 
 def _blas() -> list[dict]:

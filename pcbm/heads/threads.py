@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import TypeVar
 
 from threadpoolctl import ThreadpoolController, threadpool_limits
+
+from pcbm.ordered import submitted
 
 SMALL_PRODUCT = 2e7  # multiplications; below it several threads cost more than they bring
 AHEAD = 2  # pieces of work per thread that are begun before their turn, which bounds memory
@@ -61,24 +62,13 @@ def cores() -> int:
 
 
 def in_order(work: Callable[[T], R], pieces: Iterable[T]) -> Iterator[R]:
-    """Yield ``work(piece)`` for each piece, in their order whoever does the work.
+    """Yield ``work(piece)`` for each piece, in their order, shared among the threads of a `team`.
 
-    What is summed in this order has the same bytes on any number of threads. Outside a `team`,
-    and in its threads, the caller does the work.
+    Outside a team, and in its threads, the caller does the work.
     """
     current = _team.get()
     if current is None:
         yield from map(work, pieces)
         return
     executor, count = current
-    begun: deque[Future[R]] = deque()
-    try:
-        for piece in pieces:
-            begun.append(executor.submit(work, piece))
-            if len(begun) > AHEAD * count:
-                yield begun.popleft().result()
-        while begun:
-            yield begun.popleft().result()
-    finally:
-        for future in begun:
-            future.cancel()
+    yield from submitted(executor, work, pieces, AHEAD * count)
