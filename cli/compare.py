@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pcbm.cli.compare_figures import Figures, LayoutOption
 from pcbm.cli.compare_layers import (
     DEFAULT,
     DataOption,
-    Figures,
     LayerChoice,
     LayerPoolOption,
     LayersAOption,
@@ -130,6 +130,7 @@ def compare(
     skip_unreadable: SkipUnreadableOption = False,
     figures: FiguresOption = None,
     figure_format: FigureFormatOption = "svg",
+    layout: LayoutOption = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a folder of figures.")] = False,
 ) -> Result:
     """Compare the activations A and B of the same inputs.
@@ -152,28 +153,35 @@ def compare(
     choice = LayerChoice.of(
         data, (layers, layers_a, layers_b), pool, skip_unreadable=skip_unreadable
     )
+    drawn = Figures.of(figures, figure_format, layout, force=force)
     if asks_for_layers(a, b, choice):
         wanted = DEFAULT if metric is None else metric_names(metric)
         task = Task(wanted, settings, draws, permutations, split, rows)
-        return compare_layers(a, b, choice, task, Figures(figures, figure_format, force), common)
-    if figures is not None:
-        raise InputError("--figures draws maps of layers: name folders of stores, or --data")
+        return compare_layers(a, b, choice, task, drawn, common)
+    if figures is not None and not drawn.layouts:
+        raise InputError(
+            "--figures was given, but there are no layers to map: name folders with one store a "
+            "layer, or backbones and --data, or add --layout"
+        )
     names = metric_names(metric)
     left, right = _sides(a, b, split, common)
     warnings = _one_space(left, right) if "frechet" in names else []
     X, Y, settings = _rows(left, right, rows, settings)
     entries = _measured(X, Y, names, settings, (draws, permutations), rows, common)
+    charts = drawn.points({a: X, b: Y}, settings.y, f"{a} and {b}", common) if layout else []
+    written, lines = drawn.write(charts)
     document = {
         "a": a,
         "b": b,
         "n": len(X),
         "dims": [X.shape[1], Y.shape[1]],
         "metrics": entries,
+        "figures": written,
         "seed": common.seed,
         "seconds": time.perf_counter() - began,
         "warnings": warnings,
     }
-    return Result(document, lambda: _view(document))
+    return Result(document, lambda: [*_view(document), *lines])
 
 
 def metric_names(given: list[str] | None) -> list[str]:

@@ -6,15 +6,14 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pcbm.cli.compare_figures import Figures
 from pcbm.cli.inputs import read, split_part
 from pcbm.cli.options import Common
 from pcbm.cli.output import Block, Line, Result, Table
-from pcbm.cli.report_outputs import check_figures
 from pcbm.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
     from pcbm.activations import Dataset
     from pcbm.analysis import LayerMap, Settings
+    from pcbm.report.plots import Chart
 
 WIDEST = 10  # layers of B up to which every value is printed
 LAYERS = "Layers of two models"
@@ -103,19 +103,6 @@ class LayerChoice:
 
 
 @dataclass(frozen=True)
-class Figures:
-    """Where pictures go, if anywhere."""
-
-    folder: Path | None
-    format_: str
-    force: bool
-
-    def check(self) -> None:
-        """Refuse what cannot be written."""
-        check_figures(self.folder, self.format_, force=self.force)
-
-
-@dataclass(frozen=True)
 class Task:
     """What to do with the layers."""
 
@@ -165,26 +152,29 @@ def compare_layers(
 ) -> Result:
     """Compare every layer of A with every layer of B."""
     began = time.perf_counter()
-    figures.check()
     with ExitStack() as stack:
-        if choice.data is not None and _only_minibatch(task):
+        charts: list[Chart] = []
+        if choice.data is not None and not figures.layouts and _only_minibatch(task):
             maps, document = _streamed(a, b, choice, task, common)
         else:
             sides = stack.enter_context(_sides(a, b, choice, task, common))
             maps, document = _measured(sides, task, common)
+            if figures.layouts:
+                charts += figures.points(sides.left, sides.y, a, common)
+            if figures.layouts and b != a:
+                charts += figures.points(sides.right, sides.y, b, common)
     names = next(iter(maps.values()))
     document |= {
         "a": a,
         "b": b,
         "n": names.n,
         "layers": {"a": names.rows, "b": names.columns},
-        "figures": None,
         "seed": common.seed,
         "warnings": [],
     }
-    lines: list[Block] = []
-    if figures.folder is not None:
-        document["figures"], lines = _drawn(document, figures)
+    document["figures"], lines = figures.write(
+        [*(_maps(document) if figures.folder else []), *charts]
+    )
     document["seconds"] = time.perf_counter() - began
     return Result(_ordered(document), lambda: [*_view(document), *lines])
 
@@ -360,16 +350,10 @@ def _ordered(document: dict[str, Any]) -> dict[str, Any]:
     return {key: document[key] for key in first}
 
 
-def _drawn(document: dict[str, Any], figures: Figures) -> tuple[dict[str, Any], list[Block]]:
-    from pcbm.report.plots import save_charts
+def _maps(document: dict[str, Any]) -> list[Chart]:
     from pcbm.report.plots.compared import layer_map
 
-    assert figures.folder is not None
-    charts = [layer_map(name, entry, document) for name, entry in document["metrics"].items()]
-    save_charts(charts, figures.folder, format_=figures.format_, force=figures.force)
-    files = [f"{chart.name}.{figures.format_}" for chart in charts]
-    lines: list[Block] = [Line(f"wrote {', '.join(files)} to {figures.folder}")]
-    return {"folder": figures.folder, "format": figures.format_, "files": files}, lines
+    return [layer_map(name, entry, document) for name, entry in document["metrics"].items()]
 
 
 def _view(document: dict[str, Any]) -> list[Block]:

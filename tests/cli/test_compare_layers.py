@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -147,7 +148,12 @@ def test_rows_and_splits(pcbm: Any, place: Path, models: tuple[Any, ...]) -> Non
         ),
         (("{one}/stem", "{two}/stem", "--layers", "stem"), "--layers was given, but neither"),
         (("{one}", "{two}", "--pool", "mean"), "--pool is for backbones that run on --data"),
-        (("{one}/stem", "{two}/stem", "--figures", "{p}/f"), "--figures draws maps of layers"),
+        (
+            ("{one}/stem", "{two}/stem", "--figures", "{p}/f"),
+            "--figures was given, but there are no layers to map",
+        ),
+        (("{one}", "{two}", "--layout", "pca"), "--layout draws pictures: add --figures DIR"),
+        (("{one}", "{two}", "--layout", "tsn", "--figures", "{p}/f"), "did you mean 'tsne'?"),
         (("{one}", "{other}"), "are not in"),
         (("{one}", "{two}", "--draws", "3"), "give at least 20"),
         (("{one}", "{two}", "--metric", "ckaa"), "did you mean 'cka'"),
@@ -166,3 +172,23 @@ def test_what_does_not_fit_is_refused(
         "net": f"python:{place}/nets.py:one",
     }
     assert words in pcbm("compare", *(a.format(**names) for a in arguments)).refused()
+
+
+def test_features_are_laid_out_in_one_frame(pcbm: Any, place: Path, tmp_path: Path) -> None:
+    asked = ("compare", place / "one", place / "two", "--layout", "pca,tsne")
+    found = pcbm(*asked, "--figures", tmp_path / "f", *QUIET).document["figures"]
+    layouts = [
+        f"layout-{method}-{name}.svg" for name in ("one", "two") for method in ("pca", "tsne")
+    ]
+    assert found["files"] == ["map-cka_debiased.svg", *layouts]
+    index = json.loads((tmp_path / "f" / "figures.json").read_text(encoding="utf-8"))
+    values = index["figures"][1]["data"]
+    assert [panel["name"] for panel in values["panels"]] == sorted(LAYERS)
+    assert values["classes"] == ["class0", "class1", "class2"]
+    assert len(values["labels"]) == len(values["panels"][0]["points"]) == 36
+
+
+def test_two_stores_are_laid_out_side_by_side(pcbm: Any, place: Path, tmp_path: Path) -> None:
+    asked = ("compare", place / "one" / "stem", place / "two" / "stem", "--metric", "cka")
+    found = pcbm(*asked, "--layout", "pca", "--figures", tmp_path / "f", *QUIET).document
+    assert found["figures"]["files"] == ["layout-pca-stem.svg"]

@@ -1,11 +1,19 @@
-"""Charts of comparisons: maps of layers."""
+"""Charts of comparisons: maps of layers, and layouts of features."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from pcbm.report.plots.chart import Chart
+from pcbm.report.plots.draw_points import MOST_CLASSES
+
+if TYPE_CHECKING:
+    from pcbm.analysis.layouts import Layout
+
+NAMES = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
 
 
 def layer_map(metric: str, entry: Mapping[str, Any], document: Mapping[str, Any]) -> Chart:
@@ -43,6 +51,59 @@ def layer_map(metric: str, entry: Mapping[str, Any], document: Mapping[str, Any]
             "bounds": bounds,
         },
     )
+
+
+def points(found: Sequence[Layout], method: str, source: str, y: np.ndarray | None = None) -> Chart:
+    """Return the panels of layouts.
+
+    Parameters
+    ----------
+    found : sequence of Layout
+    method : {"pca", "tsne", "umap"}
+    source : str
+        What the tables are of; its last part names the file.
+    y : ndarray, shape (n,), optional
+        Classes, which become colours.
+    """
+    n = len(found[0].points)
+    classes = None if y is None else np.unique(y)
+    labels = None if y is None or classes is None else np.searchsorted(classes, y)
+    many = 0 if classes is None or len(classes) <= MOST_CLASSES else len(classes)
+    shares = [f"{layout.explained:.0%}" for layout in found if layout.explained is not None]
+    return Chart(
+        name=f"layout-{method}-{_file_name(source)}",
+        title=f"{NAMES[method]} of {source}",
+        caption=(
+            f"{NAMES[method]} of {n:,} rows, {len(found)} panels in one frame: each is turned "
+            "towards the one before and brought to one size."
+            + (f" Share of the variance: {', '.join(shares)}." if shares else "")
+            + (f" {many} classes are too many for colours." if many else "")
+        ),
+        kind="points",
+        data={
+            "panels": [
+                {
+                    "name": layout.name,
+                    "points": layout.points.tolist(),
+                    "scale": layout.scale,
+                    "explained": layout.explained,
+                }
+                for layout in found
+            ],
+            "labels": None if labels is None else labels.tolist(),
+            "classes": None if classes is None else [str(name) for name in classes],
+        },
+    )
+
+
+def _file_name(source: str) -> str:
+    """Return the last part of a path as a file name.
+
+    >>> _file_name("python:nets/resnet.py:resnet20"), _file_name("runs/first run/")
+    ('resnet.py-resnet20', 'first-run')
+    """
+    kept = "".join(c if c.isalnum() or c in "._" else "-" for c in _model(source))
+    return kept.strip("-.") or "data"
 
 
 def _model(name: str) -> str:

@@ -11,6 +11,7 @@ from pcbm.report.plots.draw_dots import draw_dots
 from pcbm.report.plots.draw_lines import draw_calibration, draw_curve, draw_path
 from pcbm.report.plots.draw_map import draw_map
 from pcbm.report.plots.draw_matrix import draw_counts, draw_similarity
+from pcbm.report.plots.draw_points import draw_points
 from pcbm.report.plots.draw_series import draw_series
 from pcbm.report.plots.draw_trend import draw_trend
 from pcbm.report.plots.style import own_style
@@ -24,6 +25,7 @@ DRAWINGS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     "counts": draw_counts,
     "similarity": draw_similarity,
     "map": draw_map,
+    "points": draw_points,
     "sample": draw_sample,
     "trend": draw_trend,
     "series": draw_series,
