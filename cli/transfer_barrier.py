@@ -16,6 +16,7 @@ from pcbm.cli.transfer_points import (
     FigureChoice,
     PictureChoice,
     TrainOption,
+    TrainRowsOption,
     chosen_rows,
     open_points,
     training_pixels,
@@ -30,9 +31,7 @@ def barrier(
     b: Annotated[str, typer.Argument(metavar="B", help="The other, of the same architecture.")],
     network: ArchitectureOption = None,
     train: TrainOption = None,
-    train_rows: Annotated[
-        int, typer.Option("--train-rows", min=2, help="At most so many, drawn by the seed.")
-    ] = ROWS,
+    train_rows: TrainRowsOption = ROWS,
     points: Annotated[int, typer.Option("--points", min=3, help="Of t, 0 and 1 included.")] = 11,
 ) -> Result:
     """Measure the barrier between A and B: max over t of l((1-t) A + t B) - (1-t) l(A) - t l(B).

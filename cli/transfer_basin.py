@@ -16,6 +16,7 @@ from pcbm.cli.transfer_points import (
     FigureChoice,
     PictureChoice,
     TrainOption,
+    TrainRowsOption,
     chosen_rows,
     open_points,
     training_pixels,
@@ -46,6 +47,7 @@ def basin(
         typer.Option("--recalibrate", help="Compute batch-norm statistics anew at every draw."),
     ] = False,
     train: TrainOption = None,
+    train_rows: TrainRowsOption = ROWS,
 ) -> Result:
     """Check whether the convex hull of networks is an (epsilon, delta)-basin of the loss.
 
@@ -70,7 +72,7 @@ def basin(
     pixels, labels = rows.seen_by(networks[0])
     statistics = None
     if recalibrate:
-        statistics = training_pixels(networks[0], rows, train, ROWS, common)
+        statistics = training_pixels(networks[0], rows, train, train_rows, common)
         if statistics is None:
             raise InputError(
                 f"--recalibrate needs training pictures, and {choice.data} marks none: add --train"

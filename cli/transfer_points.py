@@ -42,6 +42,9 @@ TrainOption = Annotated[
         help="Pictures for batch-norm statistics. Default: the train rows of --data.",
     ),
 ]
+TrainRowsOption = Annotated[
+    int, typer.Option("--train-rows", min=2, help="At most so many of them, drawn by the seed.")
+]
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,7 @@ def draw_series(data: Mapping[str, Any]) -> Any:
     for axes, panel in zip(every, panels, strict=True):
         _panel(axes, data["x"], panel)
         if data["names"] is not None:
+            axes.set_xlim(min(data["x"]) - 0.6, max(data["x"]) + 0.6)
             step = math.ceil(len(data["x"]) / MOST_NAMES)
             shown = labels(data["names"], 24)[::step]
             axes.set_xticks(data["x"][::step], shown, rotation=90 if turned else 0)
@@ -69,8 +70,8 @@ def _panel(axes: Any, x: list[float], panel: Mapping[str, Any]) -> None:
             continue
         colour, mark = LOOKS[solid % len(LOOKS)]
         solid += 1
-        style = "-" if series["line"] == "solid" else ""
-        axes.plot(x, values, style, color=colour, marker=mark, ms=4, label=name)
+        style = "-" if series["line"] == "solid" else "none"
+        axes.plot(x, values, ls=style, color=colour, marker=mark, ms=4, label=name)
         if series["intervals"] is not None:
             for place, interval in zip(x, series["intervals"], strict=True):
                 axes.plot([place] * 2, interval, color=colour, lw=1.6, alpha=0.45)

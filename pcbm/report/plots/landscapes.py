@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -111,15 +112,23 @@ def criticality_chart(found: Data) -> Chart:
 def basin_chart(found: Data) -> Chart:
     """Return the three conditions with intervals beside their limits."""
     rows = []
-    for check in found["checks"].values():
+    for name, (check, side) in zip(
+        ("flat inside", "around the edge", "beyond the edge"),
+        zip(found["checks"].values(), ("at most", "at least", "at least"), strict=True),
+        strict=True,
+    ):
+        number = check["condition"].split()[0]
         value, reach = check["value"], 1.96 * check["error"]
-        rows.append(dot(check["condition"], [value], [[value - reach, value + reach]]))
-        rows.append(dot("limit", [check["limit"]], role="base"))
+        known = math.isfinite(value) and math.isfinite(reach)
+        span = [value - reach, value + reach] if known else None
+        rows.append(dot(f"{number} {name}", [value if known else None], [span]))
+        rows.append(dot(f"{number} {side}", [check["limit"]], role="base"))
     return Chart(
         "basin",
         "Conditions of an (eps, delta)-basin",
         f"eps = {found['eps']:g}, delta = {found['delta']:g}, {found['draws']} draws; intervals "
-        "are 1.96 Monte Carlo standard errors.",
+        "are 1.96 Monte Carlo standard errors. "
+        + "; ".join(check["condition"] for check in found["checks"].values()),
         "dots",
         dots("loss", rows, percent=False),
     )
@@ -151,7 +160,7 @@ def _series(
 ) -> dict[str, Any]:
     return {
         "name": name,
-        "values": list(values),
+        "values": [v if v is not None and math.isfinite(v) else None for v in values],
         "intervals": None if intervals is None else [list(span) for span in intervals],
         "line": line,
     }
