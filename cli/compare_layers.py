@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -128,6 +129,12 @@ def asks_for_layers(a: str, b: str, choice: LayerChoice) -> bool:
     from pcbm.analysis.layer_stores import holds_layers
 
     if choice.data is not None:
+        stored = [side for side in (a, b) if Path(side).exists()]
+        if stored:
+            raise InputError(
+                f"{stored[0]} is no backbone, but --data was given: name two backbones that run on "
+                "it, or leave --data out to compare activations"
+            )
         return True
     for side in (a, b):
         if _names_backbone(side):

@@ -154,6 +154,7 @@ def test_rows_and_splits(pcbm: Any, place: Path, models: tuple[Any, ...]) -> Non
         ),
         (("{one}", "{two}", "--layout", "pca"), "--layout draws pictures: add --figures DIR"),
         (("{one}", "{two}", "--layout", "tsn", "--figures", "{p}/f"), "did you mean 'tsne'?"),
+        (("{net}", "{two}", "--data", "{p}/pictures"), "two is no backbone, but --data was given"),
         (("{one}", "{other}"), "are not in"),
         (("{one}", "{two}", "--draws", "3"), "give at least 20"),
         (("{one}", "{two}", "--metric", "ckaa"), "did you mean 'cka'"),
