@@ -85,7 +85,7 @@ def agreement(
 
     Output k of a network is the k-th class of DATA by name.
     """
-    from pcbm.analysis.transfer.agreement import agreement as measure
+    from pcbm.analysis.transfer.agreement import measure_agreement
 
     began = time.perf_counter()
     files = {name: read_predictions(Path(name)) for name in (a, b) if _is_file(name)}
@@ -97,7 +97,7 @@ def agreement(
     ]
     left, right = sides[0], _in_order_of(sides[0], sides[1], (a, b))
     y = None if rows is None else _right_labels(left, rows.data, a)
-    found = measure(left.labels, right.labels, y, draws=draws, seed=common.seed)
+    found = measure_agreement(left.labels, right.labels, y, draws=draws, seed=common.seed)
     document = {
         "a": a,
         "b": b,

@@ -154,7 +154,7 @@ def _stitched(
 ) -> list[dict[str, Any]]:
     """Return every stitch, of each pair of layers first A into B, then B into A."""
     from pcbm.analysis.transfer.stir_study import pixels_sha256
-    from pcbm.analysis.transfer.stitch import Side, stitch
+    from pcbm.analysis.transfer.stitch import Side, measure_stitch
 
     known = [
         [network.fingerprint(), *(pixels_sha256(part.pixels) for part in seen)]
@@ -185,7 +185,7 @@ def _stitched(
                 }
 
                 def compute(ends: list[Side] = sides) -> dict[str, Any]:
-                    return stitch(ends[0], ends[1], settings, floor=floor, tick=tick).data()
+                    return measure_stitch(ends[0], ends[1], settings, floor=floor, tick=tick).data()
 
                 found.append({"direction": direction, **ledger.part(key, compute)})
     return found

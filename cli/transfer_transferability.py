@@ -70,9 +70,7 @@ def transferability(
     from pcbm.analysis.transfer.training import Budget
     from pcbm.analysis.transfer.transferability import (
         TransferabilitySettings,
-    )
-    from pcbm.analysis.transfer.transferability import (
-        transferability as measure,
+        measure_transferability,
     )
 
     began = time.perf_counter()
@@ -83,7 +81,9 @@ def transferability(
     cuts = matching_layers(first, cut)
     train, test = train_and_test([first], read(data, common), rows, common)[0]
     with kept_parts(common) as ledger, common.progress("training") as progress:
-        found = measure(make, train, test, cuts, settings, ledger=ledger, progress=progress)
+        found = measure_transferability(
+            make, train, test, cuts, settings, ledger=ledger, progress=progress
+        )
     document = {
         "network": network,
         "data": data,

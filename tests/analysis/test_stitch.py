@@ -12,7 +12,7 @@ from toy_classes import Bypass, SmallNet, stripes
 
 from pcbm.analysis.networks import Network
 from pcbm.analysis.transfer.connection import Connection
-from pcbm.analysis.transfer.stitch import Side, Stitched, StitchSettings, stitch, untrained
+from pcbm.analysis.transfer.stitch import Side, Stitched, StitchSettings, measure_stitch, untrained
 from pcbm.analysis.transfer.tail import Tail
 from pcbm.analysis.transfer.training import Budget, train_network
 from pcbm.errors import InputError
@@ -34,7 +34,7 @@ def side(module: nn.Module, layer: str, name: str = "net") -> Side:
 
 
 def run(a: Side, b: Side, floor: bool = False, **settings) -> Stitched:
-    return stitch(a, b, StitchSettings(**{"steps": 0, **settings}), floor=floor)
+    return measure_stitch(a, b, StitchSettings(**{"steps": 0, **settings}), floor=floor)
 
 
 @pytest.mark.parametrize("layer", ["first", "second"])
@@ -61,9 +61,15 @@ def test_a_rotated_copy_is_recovered(net: SmallNet, start: str, steps: int) -> N
 
 
 def test_what_the_sender_learnt_stands_above_the_floor(net: SmallNet) -> None:
-    found = run(side(net, "second"), side(net, "second"), floor=True, steps=10)
+    found = run(side(net, "second"), side(net, "second"), floor=True, start="identity")
     assert found.accuracy > found.floor + 0.1
     assert found.majority == 0.25 and (found.n_train, found.n_test) == (240, 120)
+
+
+def test_the_floor_keeps_the_receiver_even_where_it_is_the_sender_too(net: SmallNet) -> None:
+    one = run(side(net, "first"), side(net, "first"), floor=True, steps=3)
+    two = run(side(copy.deepcopy(net), "first"), side(net, "first"), floor=True, steps=3)
+    assert one.floor == two.floor
 
 
 def test_both_networks_keep_every_byte(net: SmallNet) -> None:

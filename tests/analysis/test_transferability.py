@@ -18,7 +18,7 @@ from pcbm.analysis.transfer.transferability import (
     TREATMENTS,
     TransferabilitySettings,
     divided,
-    transferability,
+    measure_transferability,
 )
 from pcbm.analysis.transfer.transferability_runs import Runs
 from pcbm.errors import InputError
@@ -34,7 +34,7 @@ def make() -> Network:
 
 def study(seeds: int = 1, **others):
     settings = TransferabilitySettings(BUDGET, seeds=seeds)
-    return transferability(make, TRAIN, TEST, CUTS, settings, **others)
+    return measure_transferability(make, TRAIN, TEST, CUTS, settings, **others)
 
 
 def test_what_is_frozen_keeps_every_byte_batch_norm_too() -> None:
@@ -128,15 +128,15 @@ class Fixed(nn.Module):
 )
 def test_wrong_networks_and_cuts_are_refused(module, cut: str, words: str) -> None:
     with pytest.raises(InputError) as error:
-        transferability(lambda: Network(module(), "net"), TRAIN, TEST, [cut])
+        measure_transferability(lambda: Network(module(), "net"), TRAIN, TEST, [cut])
     assert words in str(error.value)
 
 
 def test_wrong_settings_are_refused() -> None:
     with pytest.raises(InputError, match="each half needs two"):
-        transferability(make, stripes(12, classes=3), TEST, CUTS)
+        measure_transferability(make, stripes(12, classes=3), TEST, CUTS)
     with pytest.raises(InputError, match="no cut was named"):
-        transferability(make, TRAIN, TEST, [])
+        measure_transferability(make, TRAIN, TEST, [])
     with pytest.raises(InputError, match="given 0 seeds"):
         TransferabilitySettings(seeds=0)
     with pytest.raises(InputError, match="use a smaller rate"):

@@ -74,7 +74,7 @@ class Agreement:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
-def agreement(
+def measure_agreement(
     a: np.ndarray,
     b: np.ndarray,
     y: np.ndarray | None = None,
@@ -87,7 +87,8 @@ def agreement(
     Parameters
     ----------
     a, b : array-like, shape (n,)
-        Predicted labels of the same rows, of any kind that can be compared.
+        Predicted labels of the same rows. Numbers are compared as numbers; where any side holds
+        something else, all are compared as text.
     y : array-like, shape (n,), optional
         The right labels.
     draws : int
@@ -126,8 +127,9 @@ def agreement(
 
 def _cells(sides: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Return for each row which combination of answers it is, and the combinations (m, 2 or 3)."""
-    names = np.unique(np.concatenate([side.astype(str) for side in sides]))
-    codes = np.stack([np.searchsorted(names, side.astype(str)) for side in sides], axis=1)
+    numbers = all(side.dtype.kind in "biuf" for side in sides)  # else 1 and 1.0 would differ
+    labels = np.concatenate([side if numbers else side.astype(str) for side in sides])
+    codes = np.unique(labels, return_inverse=True)[1].reshape(len(sides), -1).T
     kinds, cells = np.unique(codes, axis=0, return_inverse=True)
     return cells.reshape(-1), kinds
 

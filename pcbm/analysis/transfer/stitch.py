@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from pcbm.analysis.networks import Network, evaluating
 from pcbm.analysis.reading import BATCH_SIZE, LayerReader
 from pcbm.analysis.transfer.agreement import LEVEL
 from pcbm.analysis.transfer.batches import batches
+from pcbm.analysis.transfer.checkpoints import fresh_copy
 from pcbm.analysis.transfer.connection import Connection, Start, check_start
 from pcbm.analysis.transfer.labelled import Labelled, check_outputs, right
 from pcbm.analysis.transfer.tail import Tail
@@ -130,7 +131,7 @@ class Stitched:
         return asdict(self)
 
 
-def stitch(
+def measure_stitch(
     sender: Side,
     receiver: Side,
     settings: StitchSettings | None = None,
@@ -149,7 +150,7 @@ def stitch(
     settings : StitchSettings, optional
     floor : bool
         Train the same stitch from untrained weights of the sender too. They take the place of its
-        own while that runs.
+        own while that runs; where sender and receiver are one network, those of a copy.
     tick : callable, optional
         Called after every step, ``steps`` times, and as often again for the floor.
 
@@ -175,8 +176,9 @@ def stitch(
     start, trained, resized = _joined(sender, receiver, tail, settings, tick)
     least = None
     if floor:
-        with untrained(sender.network, settings.seed):
-            least = float(_joined(sender, receiver, tail, settings, tick)[1].mean())
+        apart = _apart(sender, receiver)
+        with untrained(apart.network, settings.seed):
+            least = float(_joined(apart, receiver, tail, settings, tick)[1].mean())
     counts = torch.bincount(receiver.test.y)
     return Stitched(
         sender=sender.network.name,
@@ -194,6 +196,13 @@ def stitch(
         n_test=len(receiver.test),
         settings=settings,
     )
+
+
+def _apart(sender: Side, receiver: Side) -> Side:
+    """Return the sender with weights that are not the receiver's, which must keep its own."""
+    if sender.network.module is not receiver.network.module:
+        return sender
+    return replace(sender, network=fresh_copy(sender.network))
 
 
 @contextmanager

@@ -97,7 +97,7 @@ class Transferability:
         }
 
 
-def transferability(
+def measure_transferability(
     make: Callable[[], Network],
     train: Labelled,
     test: Labelled,

@@ -1,4 +1,4 @@
-"""The trainings behind `transferability`: bases, and networks put together from them."""
+"""The trainings behind `measure_transferability`: bases, and networks put together from them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Runs:
     Parameters
     ----------
     make, train, test, cuts
-        See `transferability`.
+        See `measure_transferability`.
     budget : Budget
     ledger : Ledger
     """
