@@ -16,6 +16,8 @@ from pcbm.explain import explain_samples
 
 KINDS = {
     "typical": "Right, with the usual margin",
+    "usual": "With the usual margin",  # rows without labels are neither right nor wrong
+    "extreme": "With the largest margins",  # of a regression
     "wrong": "Wrong, and most sure of it",
     "close": "Close to the boundary",
 }
@@ -31,7 +33,7 @@ class Sample:
 
     Attributes
     ----------
-    kind : {"typical", "wrong", "close"}
+    kind : {"typical", "usual", "extreme", "wrong", "close"}
         Why it is shown.
     record : dict
         As `pcbm.explain.explain_samples` gives it.
@@ -79,7 +81,8 @@ def choose_samples(
     -------
     list of Sample
         Typical ones have the margins nearest to the median of the right rows, wrong ones the
-        largest margins of the wrong rows, close ones the smallest margins of the rest.
+        largest margins of the wrong rows, close ones the smallest margins of the rest. Rows
+        without labels are usual in place of typical; a regression shows its largest margins alone.
     """
     n = len(data)
     rows = np.arange(n)
@@ -91,10 +94,12 @@ def choose_samples(
     predicted = np.asarray(model.predict(activations))
     right = np.ones(len(rows), bool) if truth is None else _equal(predicted, truth)
     chosen = _choose(certainty, right, predicted, each, graded=hasattr(model, "predict_proba"))
+    if truth is None:
+        chosen = [(i, "usual" if kind == "typical" else kind) for i, kind in chosen]
     index = np.array([i for i, _ in chosen], dtype=int)
     records = explain_samples(model, activations[index], data.ids[rows[index]])
     return [
-        _sample(kind, record, data, int(rows[i]), _truth(data, rows[i], truth, i))
+        _sample(kind, record, data, int(rows[i]), _truth(model, truth, i))
         for (i, kind), record in zip(chosen, records, strict=True)
     ]
 
@@ -104,7 +109,7 @@ def _choose(
 ) -> list[tuple[int, str]]:
     """Return (row, kind), no row twice."""
     if not graded:  # a regression is neither right nor wrong, and has no boundary
-        return [(int(i), "typical") for i in np.argsort(certainty, kind="stable")[::-1][:each]]
+        return [(int(i), "extreme") for i in np.argsort(certainty, kind="stable")[::-1][:each]]
     chosen: dict[int, str] = {}
     usual = np.abs(certainty - np.median(certainty[right])) if right.any() else certainty
     orders: dict[str, Any] = {
@@ -162,12 +167,13 @@ def _equal(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return same.all(axis=1) if same.ndim == 2 else same
 
 
-def _truth(data: Dataset, row: int, y: np.ndarray | None, place: int) -> str | None:
-    """Return a row's label in words."""
+def _truth(model: Any, y: np.ndarray | None, place: int) -> str | None:
+    """Return a row's label in the words in which the prediction stands."""
     if y is None:
         return None
-    if y.ndim == 2 and data.label_names:
-        present = [name for name, one in zip(data.label_names, y[place], strict=True) if one]
+    classes = getattr(model, "classes_", None)
+    if y.ndim == 2 and classes is not None:
+        present = [str(name) for name, one in zip(classes, y[place], strict=True) if one]
         return "; ".join(present) or "none"
     value = y[place]
     return f"{value:g}" if isinstance(value, np.floating) else str(value)

@@ -13,6 +13,7 @@ from PIL import Image
 from pcbm.activations import Dataset
 from pcbm.model import PostHocCBM, PostHocCBMRegressor
 from pcbm.report import choose_samples
+from pcbm.report.sample_cards import sample_cards
 from pcbm.report.samples import thumbnail
 
 
@@ -61,7 +62,7 @@ def test_typical_rows_show_every_class_before_one_twice(model: PostHocCBM, rows:
 
 def test_without_labels_no_row_counts_as_wrong(model: PostHocCBM, rows: tuple) -> None:
     samples = choose_samples(model, rows[0], texts(150))
-    assert {s.kind for s in samples} == {"typical", "close"}
+    assert {s.kind for s in samples} == {"usual", "close"}
     assert all(s.truth is None for s in samples)
 
 
@@ -77,7 +78,20 @@ def test_a_regression_shows_rows_without_right_or_wrong(rows: tuple) -> None:
     y = 2 * X[:, 0] + 1
     model = PostHocCBMRegressor(lam=0.01, n_lams=5).fit(X, y)
     samples = choose_samples(model, X, texts(150), y)
-    assert {s.kind for s in samples} == {"typical"}
+    assert {s.kind for s in samples} == {"extreme"}
+
+
+def test_given_labels_stand_in_the_words_of_the_prediction(rows: tuple) -> None:
+    X, _ = rows
+    Y = (X[:, :2] > 0.3).astype(int)
+    model = PostHocCBM(lam=0.02, n_lams=5).fit(X, Y)
+    samples = choose_samples(model, X, texts(150), Y)
+    cards = {sample.kind: [] for sample in samples}
+    for sample, card in zip(samples, sample_cards(samples), strict=True):
+        cards[sample.kind].append(card["right"])
+    assert all(cards["typical"])
+    assert not any(cards["wrong"])
+    assert {s.truth for s in samples} <= {"none", "0", "1", "0; 1"}
 
 
 def read(uri: str | None) -> Image.Image:
