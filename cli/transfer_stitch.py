@@ -77,6 +77,7 @@ def stitch(
     document = {
         "a": a,
         "b": b,
+        "data": data,
         "n_train": len(sides[0][0]),
         "n_test": len(sides[0][1]),
         "accuracy": {"a": found[1]["receiver_accuracy"], "b": found[0]["receiver_accuracy"]},

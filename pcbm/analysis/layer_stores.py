@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 from pcbm.activations import ActivationSet
 from pcbm.activations.store import is_store
 from pcbm.analysis.align import aligned
-from pcbm.analysis.patterns import matching
+from pcbm.analysis.patterns import matching, natural_key
 
 ALONE = "output"
 
@@ -78,13 +77,7 @@ def _stores(path: Path) -> dict[str, Path]:
     if not path.is_dir() or is_store(path):
         return {}
     found = [child for child in path.iterdir() if child.is_dir() and is_store(child)]
-    return {child.name: child for child in sorted(found, key=lambda child: _natural(child.name))}
-
-
-def _natural(name: str) -> list[tuple[bool, int, str]]:
-    """Return a key that sorts ``layer10`` after ``layer2``."""
-    parts = re.split(r"(\d+)", name)
-    return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts]
+    return {child.name: child for child in sorted(found, key=lambda child: natural_key(child.name))}
 
 
 def _chosen(known: Sequence[str], patterns: Sequence[str], path: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""Layers by name or pattern, whatever they are layers of."""
+"""Layers by name or pattern, whatever they are layers of; the order of names with numbers."""
 
 from __future__ import annotations
 
@@ -36,6 +36,16 @@ def matching(known: Sequence[str], patterns: Sequence[str], what: str) -> list[s
             raise InputError(f"{what} has no layer {pattern!r}: {near(pattern, ends or known)}")
         wanted.update(found)
     return [name for name in known if name in wanted]
+
+
+def natural_key(name: str) -> list[tuple[int, int, str]]:
+    """Return a key that sorts the numbers in names by their value.
+
+    >>> sorted(["step-10", "step-9", "start"], key=natural_key)
+    ['start', 'step-9', 'step-10']
+    """
+    parts = [part for part in re.split(r"(\d+)", name) if part]
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]
 
 
 def _regex(pattern: str) -> re.Pattern[str]:

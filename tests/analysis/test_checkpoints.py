@@ -11,7 +11,8 @@ from safetensors.torch import save_file
 from small_nets import Chain, rows, write_factory
 
 from pcbm.analysis.networks import Network, open_network
-from pcbm.analysis.transfer.checkpoints import CheckpointFolder, Networks, natural_key
+from pcbm.analysis.patterns import natural_key
+from pcbm.analysis.transfer.checkpoints import CheckpointFolder, Networks
 from pcbm.errors import InputError
 
 LIKE = Network(Chain([np.eye(8)]), "the architecture")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import overload
 
 from pcbm.analysis.networks import Network, open_network
+from pcbm.analysis.patterns import natural_key
 from pcbm.backbones.spec import WEIGHT_FILES
 from pcbm.backbones.weights import load_weights, read_checkpoint
 from pcbm.errors import InputError
@@ -112,13 +112,3 @@ def fresh_copy(network: Network) -> Network:
     if network.run is not None:  # bound to its module, so the module alone cannot be exchanged
         return open_network(network.name, device=str(network.device))
     return replace(network, module=copy.deepcopy(network.module))
-
-
-def natural_key(name: str) -> list[tuple[int, int, str]]:
-    """Return a key that sorts the numbers in names by their value.
-
-    >>> sorted(["step-10", "step-9", "start"], key=natural_key)
-    ['start', 'step-9', 'step-10']
-    """
-    parts = [part for part in re.split(r"(\d+)", name) if part]
-    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts]

@@ -27,13 +27,12 @@ def before_cut(network: Network, layer: str, example: Tensor) -> Frozen:
         What follows reads more than the layer's output (`Tail`), or a module runs on both sides.
     """
     Tail(network, layer, example)
-    order, output = _run(network, layer, example)
     named = dict(network.module.named_parameters())
     flags = {name: parameter.requires_grad for name, parameter in named.items()}
     try:
         network.module.requires_grad_(True)
         with evaluating(network):
-            _, output = _run(network, layer, example)
+            order, output = _run(network, layer, example)
             found = torch.autograd.grad(output.sum(), list(named.values()), allow_unused=True)
     finally:
         for name, parameter in named.items():
