@@ -117,3 +117,12 @@ def test_what_cannot_be_measured_says_why() -> None:
     assert found.reason == "no training pictures were given to compute the statistics from"
     with pytest.raises(InputError, match="give at least 3"):
         measure_barrier(a, a, X, Y, points=2)
+
+
+def test_an_end_without_a_finite_loss_is_refused() -> None:
+    whole, broken = TwoHidden((0, 1)), TwoHidden((0, 1))
+    with torch.no_grad():
+        broken.last.bias.fill_(torch.nan)
+    pixels, labels = torch.linspace(0, 1, 8, dtype=torch.float64)[:, None], np.arange(8) % 2
+    with pytest.raises(InputError, match="the loss of b is inf, so there is no chord"):
+        measure_barrier(Network(whole, "a"), Network(broken, "b"), pixels, labels, points=3)

@@ -194,7 +194,8 @@ def measure_barrier(
     Raises
     ------
     InputError
-        Two architectures, labels that do not fit, fewer than 3 points.
+        Two architectures, labels that do not fit, fewer than 3 points, or an end whose loss is
+        not finite.
 
     References
     ----------
@@ -218,7 +219,14 @@ def measure_barrier(
 
     def curve(statistics: Tensor | None) -> Curve:
         land = Landscape(a, pixels, labels, train=statistics, batch_size=batch_size, seed=seed)
-        return line(land.score, *ends, points=points, progress=tick)
+        found = line(land.score, *ends, points=points, progress=tick)
+        for name, loss in ((a.name, found.loss[0]), (b.name, found.loss[-1])):
+            if not np.isfinite(loss):
+                raise InputError(
+                    f"the loss of {name} is {loss}, so there is no chord to measure a barrier "
+                    "from: give networks with finite outputs"
+                )
+        return found
 
     as_is = curve(None)
     recalibrated = None if reason else curve(train)
