@@ -19,6 +19,8 @@ from pcbm.model.snapshot import unpacked
 from pcbm.projection import Projection
 from pcbm.residual import load_residual
 
+ALWAYS = ("task", "controls", "warnings")  # keys of every metrics.json, measured or null
+
 
 def load(folder: str | Path) -> PostHocCBM | PostHocCBMRegressor:
     """Load the model of a RUN folder; see `load_run` for all it holds."""
@@ -37,9 +39,14 @@ def load_run(folder: str | Path) -> Run:
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder: give the RUN folder that pcbm fit wrote")
     if not (folder / CONFIG).is_file() or not (folder / MODEL).is_file():
+        runs = sorted(path.parent.name for path in folder.glob(f"*/{MODEL}"))
         raise InputError(
-            f"{folder} is not a RUN (no {CONFIG} or {MODEL} inside): "
-            "give the folder that pcbm fit or pcbm edit wrote"
+            f"{folder} is not a RUN (no {CONFIG} or {MODEL} inside): give "
+            + (
+                f"one in it: {', '.join(runs[:3])}"
+                if runs
+                else "the folder that pcbm fit or edit wrote"
+            )
         )
     config = read_json(folder / CONFIG)
     tensors, metadata = load_tensors(folder / MODEL)
@@ -55,6 +62,11 @@ def load_run(folder: str | Path) -> Run:
     except KeyError as error:
         raise InputError(f"{folder / MODEL} lacks {error}: the run is damaged, fit again") from None
     edits, metrics = read_json(folder / EDITS), read_json(folder / METRICS)
+    lacking = [key for key in ALWAYS if not isinstance(metrics, dict) or key not in metrics]
+    if lacking:
+        raise InputError(
+            f"{folder / METRICS} lacks {', '.join(lacking)}: the run is damaged, fit again"
+        )
     if edits:
         model.edits_ = edits
     if (folder / BEFORE).is_file():

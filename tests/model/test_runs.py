@@ -357,13 +357,19 @@ def test_a_misspelt_choice_is_refused_before_anything_runs(name):
         FitSettings(**{name: "line"})
 
 
-@pytest.mark.parametrize("damage", ["absent", "no run", "no model", "text", "version"])
+@pytest.mark.parametrize(
+    "damage", ["absent", "no run", "above", "no model", "text", "version", "metrics"]
+)
 def test_what_is_no_run_is_refused_in_one_line(run, tmp_path, damage):
     folder = tmp_path / "run"
     if damage == "no run":
         folder.mkdir()
     elif damage != "absent":
         save_run(run, folder)
+    if damage == "above":
+        folder = tmp_path
+    if damage == "metrics":
+        (folder / "metrics.json").write_text("{}")
     if damage == "no model":
         (folder / "model.safetensors").unlink()
     if damage == "text":
@@ -379,6 +385,8 @@ def test_what_is_no_run_is_refused_in_one_line(run, tmp_path, damage):
     expected = {
         "absent": "is not a folder",
         "no run": "is not a RUN",
+        "above": "give one in it: run",
+        "metrics": "lacks task, controls, warnings: the run is damaged",
         "no model": "is not a RUN",
         "text": "is not a safetensors file",
         "version": "schema version 99",
