@@ -139,6 +139,7 @@ def compare(
     --data, are compared layer by layer.
     """
     from pcbm.analysis import Settings
+    from pcbm.analysis.layer_maps import map_metrics
 
     began = time.perf_counter()
     settings = Settings(
@@ -155,7 +156,7 @@ def compare(
     )
     drawn = Figures.of(figures, figure_format, layout, force=force)
     if asks_for_layers(a, b, choice):
-        wanted = DEFAULT if metric is None else metric_names(metric)
+        wanted = DEFAULT if metric is None else map_metrics(metric_names(metric))
         task = Task(wanted, settings, draws, permutations, split, rows)
         return compare_layers(a, b, choice, task, drawn, common)
     if figures is not None and not drawn.layouts:

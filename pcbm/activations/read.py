@@ -71,5 +71,6 @@ def _not_found(path: Path) -> str:
             parent = parent.parent
         return f"{path} does not exist, and below {parent} nothing of that name: check the path"
     names = [child.name for child in parent.iterdir() if not child.name.startswith(".")]
-    hint = near(path.name, [*names, DEMO] if path.parent == Path() else names)
+    known = [*names, DEMO] if path.parent == Path() else names
+    hint = near(path.name, known) if known else f"{parent} is empty, check the path"
     return f"{path} does not exist: {hint}"

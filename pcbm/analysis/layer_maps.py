@@ -93,8 +93,8 @@ def layer_maps(
     left, right : mapping of str to array-like (n, d)
         Layers by name, all on the same rows in the same order.
     metrics : sequence of str
-        See `pcbm.analysis.METRICS`. Linear CKA of all pairs costs little more than its kernels;
-        other metrics look at one pair after another.
+        See `pcbm.analysis.METRICS`, all but "frechet". Linear CKA of all pairs costs little more
+        than its kernels; other metrics look at one pair after another.
     settings : Settings, optional
     progress : callable, optional
         Called with pairs done and pairs in all.
@@ -105,7 +105,7 @@ def layer_maps(
         No layers, layers of different rows, or what the metrics raise.
     """
     settings = settings or Settings()
-    wanted = check_metrics(metrics)
+    wanted = map_metrics(metrics)
     _refuse_other_rows(left, right)
     names = list(left), list(right)
     tables = [_table(t) for t in left.values()], [_table(t) for t in right.values()]
@@ -124,6 +124,17 @@ def layer_maps(
     others = [name for name in wanted if name not in LINEAR_CKA]
     found |= _pair_by_pair(left, right, others, settings, progress)
     return {name: found[name] for name in wanted}
+
+
+def map_metrics(names: Sequence[str]) -> list[str]:
+    """Return metric names without repetition; raise InputError for one that maps cannot have."""
+    wanted = check_metrics(names)
+    if "frechet" in wanted:
+        raise InputError(
+            "frechet was asked for, but layers have no feature space in common: leave it out, or "
+            "compare one layer of both in stores of their own"
+        )
+    return wanted
 
 
 class MinibatchMap:
@@ -282,4 +293,6 @@ def _refuse_other_rows(left: Mapping[str, Any], right: Mapping[str, Any]) -> Non
             "give all layers on the same rows"
         )
     if min(lengths.values()) < FEWEST_ROWS:
-        raise InputError(f"a map of layers needs at least {FEWEST_ROWS} rows")
+        raise InputError(
+            f"the layers have {min(lengths.values())} rows: a map needs at least {FEWEST_ROWS}"
+        )

@@ -110,6 +110,7 @@ def test_intervals_have_the_width_of_the_binomial() -> None:
     half = 1.96 * np.sqrt(p * (1 - p) / 2000)
     assert (low, high) == pytest.approx((p - half, p + half), abs=0.2 * half)
     assert found.intervals["error_kappa"][0] < 0 < found.intervals["error_kappa"][1]
+    assert not any(name.startswith("expected") for name in found.intervals)
     assert found.intervals == measure_agreement(a, b, y, draws=500, seed=1).intervals
     assert found.intervals != measure_agreement(a, b, y, draws=500, seed=2).intervals
 

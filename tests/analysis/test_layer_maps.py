@@ -123,8 +123,10 @@ def test_what_cannot_be_mapped_is_refused():
         layer_maps(A, {}, ["cka"])
     with pytest.raises(InputError, match=r"'layer.0' has 20 rows and 'layer.0' 30|20 rows"):
         layer_maps(A, {"other": np.ones((20, 2))}, ["cka"])
-    with pytest.raises(InputError, match="at least 4 rows"):
+    with pytest.raises(InputError, match="have 3 rows: a map needs at least 4"):
         layer_maps({"a": np.eye(3)}, {"a": np.eye(3)}, ["cka"])
+    with pytest.raises(InputError, match="frechet was asked for, but layers have no feature space"):
+        layer_maps(A, A, ["cka", "frechet"])
 
 
 def map_of(values, names=("a", "b", "c"), kind="similarity"):

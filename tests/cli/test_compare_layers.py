@@ -158,6 +158,7 @@ def test_rows_and_splits(pcbm: Any, place: Path, models: tuple[Any, ...]) -> Non
         (("{one}", "{other}"), "are not in"),
         (("{one}", "{two}", "--draws", "3"), "give at least 20"),
         (("{one}", "{two}", "--metric", "ckaa"), "did you mean 'cka'"),
+        (("{one}", "{two}", "--metric", "cka,frechet"), "layers have no feature space in common"),
     ],
 )
 def test_what_does_not_fit_is_refused(

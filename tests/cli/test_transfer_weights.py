@@ -124,7 +124,7 @@ def test_shuffled_pictures_are_data_again(pcbm: Any, place: Path, tmp_path: Path
         (["distance", "PLACE/moved.safetensors", "PLACE/moved.safetensors"], "with --network"),
         (["distance", "NET", "WIDE"], "the parameter 'stem.weight' has shape (4, 3, 3, 3) in"),
         (["distance", "WIDE", "PLACE/moved.safetensors"], "has another shape for"),
-        (["barrier", "NET", "NET", "--data", "PLACE/one"], "has 3 outputs, the data 1 classes"),
+        (["barrier", "NET", "NET", "--data", "PLACE/one"], "has 3 outputs, the data 1 class: "),
         (["barrier", "NET", "NET", "--data", "PLACE/al"], "al"),
         (["barrier", "NET", "NET", "--data", "PLACE/all", "--rows", "99"], "but there are 36"),
         (["barrier", "NET", "WIDE", "--data", "PLACE/all"], "one architecture"),

@@ -13,6 +13,7 @@ from pcbm.errors import InputError
 LEVEL = 0.95
 FEWEST_DRAWS = 20
 DRAWS = 1000
+NO_INTERVAL = ("expected_agreement", "expected_consistency", "error_kappa_range")
 
 Interval = tuple[float, float]
 
@@ -50,6 +51,7 @@ class Agreement:
     same_mistakes : float or None
         Among the rows that both get wrong, those with the same wrong answer.
     intervals : dict
+        By bootstrap; what chance alone would give has none.
         Name -> 95 % interval from drawing rows with replacement; empty without draws.
     reasons : dict
         Name -> why there is no value.
@@ -186,7 +188,8 @@ def _intervals(
     drawn: dict[str, list[float]] = {}
     for counts in rng.multinomial(n, shares, size=draws):  # rows drawn with replacement
         figures = _figures(counts, kinds, labelled)
-        figures.pop("error_kappa_range", None)
+        for name in NO_INTERVAL:
+            figures.pop(name, None)
         pair = figures.pop("accuracy", None)
         if pair is not None:
             figures |= {"accuracy_a": pair[0], "accuracy_b": pair[1]}

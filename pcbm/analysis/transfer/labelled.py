@@ -48,8 +48,10 @@ def class_codes(data: Dataset) -> tuple[np.ndarray, list[str]]:
     InputError
         The data has no labels, or more than one a row, or numbers with fractions.
     """
-    if data.y is None or data.y.ndim != 1 or data.y.dtype.kind == "f":
-        raise InputError(f"{data.source} has no one class a row: give data with classes")
+    if data.y is None:
+        raise InputError(f"{data.source} has no labels: give data with one class a row")
+    if data.y.ndim != 1 or data.y.dtype.kind == "f":
+        raise InputError(f"{data.source} does not have one class a row: give data with classes")
     names, codes = np.unique(data.y, return_inverse=True)
     return codes.astype(np.int64), [str(name) for name in names]
 
@@ -87,8 +89,9 @@ def read_logits(
 def check_outputs(network: Network, outputs: int, classes: list[str]) -> None:
     """Raise InputError where a network does not have one output for each class."""
     if outputs != len(classes):
+        found = f"{len(classes)} class{'' if len(classes) == 1 else 'es'}"
         raise InputError(
-            f"{network.name} has {outputs} outputs, the data {len(classes)} classes: give data "
+            f"{network.name} has {outputs} outputs, the data {found}: give data "
             "with one class for each output; output k is the k-th class by name"
         )
 
