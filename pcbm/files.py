@@ -89,7 +89,8 @@ def read_utf8(path: Path) -> str:
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file under a temporary name in its folder, force it to disk, then rename it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    with _errors_name(path):
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
@@ -105,6 +106,16 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text with LF line ends; see `write_bytes`."""
     write_bytes(path, text.encode("utf-8"))
+
+
+@contextmanager
+def _errors_name(path: Path) -> Iterator[None]:
+    """Let errors of the operating system name what was asked for, not its draft beside it."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = str(path)
+        raise
 
 
 def _umask() -> int:
@@ -168,7 +179,8 @@ def new_folder(path: Path, *, mark: str, force: bool = False) -> Iterator[Path]:
     """
     refuse_existing(path, force=force, mark=mark)
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp"))
+    with _errors_name(path):
+        draft = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp"))
     old = draft.with_suffix(".old")
     try:
         draft.chmod(0o777 & ~_umask())

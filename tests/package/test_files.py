@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pcbm.errors import InputError, near
-from pcbm.files import new_folder, refuse_existing
+from pcbm.files import new_folder, refuse_existing, write_text
 
 
 def test_a_folder_takes_its_place_only_on_success(tmp_path: Path) -> None:
@@ -65,6 +65,15 @@ def test_an_output_that_cannot_be_made_is_refused_early(
         refuse_existing(tmp_path / "file", force=True, mark="config.json")
     with pytest.raises(InputError, match="is no regular file or folder"):
         refuse_existing(Path("/dev/null"), force=True)
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="there is no /proc to be refused by")
+def test_errors_of_the_system_name_what_was_asked_for() -> None:
+    asked = Path("/proc/asked")
+    with pytest.raises(OSError, match="/proc/asked'"):
+        write_text(asked, "")
+    with pytest.raises(OSError, match="/proc/asked'"), new_folder(asked, mark="x"):
+        pass
 
 
 def test_near_names_are_found_among_very_many() -> None:

@@ -78,10 +78,7 @@ def figure_bytes(chart: Chart, format_: str = "svg") -> bytes:
 def check_format(format_: str) -> None:
     """Raise InputError for a format that figures are not written in."""
     if format_ not in FORMATS:
-        raise InputError(
-            f"the figure format was given as {format_!r}, expected one of {', '.join(FORMATS)}: "
-            f"{near(format_, FORMATS)}"
-        )
+        raise InputError(f"the figure format {format_!r} is unknown: {near(format_, FORMATS)}")
 
 
 def save_figures(
