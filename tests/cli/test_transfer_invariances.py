@@ -228,7 +228,10 @@ def test_flow_has_no_diagonal_and_its_sides_are_told(
         (("--layer", "stem", "--similarity", "rbf"), "the similarity was given as 'rbf'"),
         (("--layer", "stem", "--split", "val"), "--split val was asked for, but the data marks"),
         (("--layer", "stem", "--device", "cuda"), "cuda"),
-        (("--layer", "stem", "--figures", "f", "--figure-format", "gif"), "figure format 'gif' is unknown"),
+        (
+            ("--layer", "stem", "--figures", "f", "--figure-format", "gif"),
+            "format 'gif' is unknown",
+        ),
     ],
 )
 def test_wrong_options_are_refused(
