@@ -9,11 +9,11 @@ import typer
 
 from pcbm.cli.options import Common
 from pcbm.cli.output import Block, Line, Result, Table
+from pcbm.cli.transfer_figures import FigureChoice
 from pcbm.cli.transfer_points import (
     A_NETWORK,
     ROWS,
     ArchitectureOption,
-    FigureChoice,
     PictureChoice,
     TrainOption,
     TrainRowsOption,
@@ -67,7 +67,7 @@ def barrier(
         "b": b,
         "data": choice.data,
         "split": rows.split,
-        "figures": figures.write(barrier_chart(found)),
+        "figures": figures.write([barrier_chart(found)]),
         "seed": common.seed,
         "seconds": time.perf_counter() - began,
     }

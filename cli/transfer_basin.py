@@ -9,11 +9,11 @@ import typer
 
 from pcbm.cli.options import Common
 from pcbm.cli.output import Block, Line, Result, Table
+from pcbm.cli.transfer_figures import FigureChoice
 from pcbm.cli.transfer_points import (
     A_NETWORK,
     ROWS,
     ArchitectureOption,
-    FigureChoice,
     PictureChoice,
     TrainOption,
     TrainRowsOption,
@@ -108,7 +108,7 @@ def basin(
         "data": choice.data,
         "split": rows.split,
         "n": len(pixels),
-        "figures": figures.write(basin_chart(found)),
+        "figures": figures.write([basin_chart(found)]),
         "seconds": time.perf_counter() - began,
     }
     return Result(document, lambda: _view(document))

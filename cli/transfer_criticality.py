@@ -12,10 +12,10 @@ import typer
 from pcbm.cli.options import Common
 from pcbm.cli.output import Block, Line, Result, Table
 from pcbm.cli.transfer_basin import LossOption
+from pcbm.cli.transfer_figures import FigureChoice
 from pcbm.cli.transfer_points import (
     A_NETWORK,
     ArchitectureOption,
-    FigureChoice,
     PictureChoice,
     chosen_rows,
     open_points,
@@ -94,7 +94,7 @@ def criticality(
         "modules": modules,
         "sum": None if None in sums else sum(sums),
     }
-    document["figures"] = figures.write(criticality_chart(document))
+    document["figures"] = figures.write([criticality_chart(document)])
     document["seconds"] = time.perf_counter() - began
     return Result(document, lambda: _view(document))
 

@@ -9,7 +9,8 @@ import typer
 
 from pcbm.cli.options import Common
 from pcbm.cli.output import Block, Line, Result, Table
-from pcbm.cli.transfer_points import A_NETWORK, ArchitectureOption, FigureChoice, open_points
+from pcbm.cli.transfer_figures import FigureChoice
+from pcbm.cli.transfer_points import A_NETWORK, ArchitectureOption, open_points
 
 
 def distance(
@@ -33,7 +34,7 @@ def distance(
         **found,
         "a": a,
         "b": b,
-        "figures": figures.write(distance_chart(found)),
+        "figures": figures.write([distance_chart(found)]),
         "seconds": time.perf_counter() - began,
     }
     return Result(document, lambda: _view(document))

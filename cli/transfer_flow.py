@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pcbm.cli.options import Common
 from pcbm.cli.output import Block, Line, Result, Table, warning_lines
 from pcbm.cli.progress import stages
+from pcbm.cli.transfer_figures import FigureChoice
 from pcbm.cli.transfer_finetuned import (
     FinetunedArgument,
     LikeOption,
@@ -23,7 +24,6 @@ from pcbm.cli.transfer_study import (
     reasons,
     study_lines,
     weak,
-    write_charts,
 )
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ MEANING = (
 def flow(
     common: Common,
     choice: StudyChoice,
+    figures: FigureChoice,
     pretrained: PretrainedArgument,
     finetuned: FinetunedArgument,
     like: LikeOption = None,
@@ -53,6 +54,7 @@ def flow(
     from pcbm.analysis.transfer import forgotten
 
     began = time.perf_counter()
+    figures.check()
     study = open_study(pretrained, finetuned, like, choice, common)
     with kept_parts(common) as ledger, stages(quiet=common.quiet) as tell:
         found = forgotten(
@@ -78,7 +80,7 @@ def flow(
         "summary": summary,
         "inversions": entries,
         "reasons": reasons(found.stir),
-        "figures": write_charts(choice, _charts(found, values, summary)),
+        "figures": figures.write(_charts(found, values, summary)),
         "seconds": time.perf_counter() - began,
     }
     return Result(document, lambda: _view(document))

@@ -14,6 +14,7 @@ import typer
 from pcbm.cli.options import Common
 from pcbm.cli.output import Block, Line, Result, Table, warning_lines
 from pcbm.cli.progress import stages
+from pcbm.cli.transfer_figures import FigureChoice
 from pcbm.cli.transfer_finetuned import (
     FinetunedArgument,
     LikeOption,
@@ -30,7 +31,6 @@ from pcbm.cli.transfer_study import (
     reasons,
     study_lines,
     weak,
-    write_charts,
 )
 from pcbm.errors import InputError, near
 
@@ -61,6 +61,7 @@ class Changes:
 def learning(
     common: Common,
     choice: StudyChoice,
+    figures: FigureChoice,
     pretrained: PretrainedArgument,
     finetuned: FinetunedArgument,
     like: LikeOption = None,
@@ -91,6 +92,7 @@ def learning(
     Finished inversions are kept, so that a repeat goes on.
     """
     began = time.perf_counter()
+    figures.check()
     table = None if against is None else _table(against)
     study = open_study(pretrained, finetuned, like, choice, common)
     numbers = linked = None
@@ -112,7 +114,7 @@ def learning(
         "link": linked,
         "inversions": entries,
         "reasons": [entry for stir in found.stirs for entry in reasons(stir)],
-        "figures": write_charts(choice, _charts(found, study.layers)),
+        "figures": figures.write(_charts(found, study.layers)),
         "seconds": time.perf_counter() - began,
     }
     return Result(document, lambda: _view(document, found))

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pcbm.cli.inputs import read, split_part
 from pcbm.cli.options import GROUPS, Common
-from pcbm.cli.report_outputs import FigureFormatOption, check_figures
 from pcbm.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,10 +19,8 @@ if TYPE_CHECKING:
 
     from pcbm.activations import Dataset
     from pcbm.analysis.networks import Network
-    from pcbm.report.plots.chart import Chart
 
 ROWS = 1000  # pictures, where the data has more
-OUTPUT = "Figures"
 A_NETWORK = "a network (python:FILE.py:FACTORY, timm:NAME@FILE) or a file of its weights"
 
 ArchitectureOption = Annotated[
@@ -45,42 +42,6 @@ TrainOption = Annotated[
 TrainRowsOption = Annotated[
     int, typer.Option("--train-rows", min=2, help="At most so many of them, drawn by the seed.")
 ]
-
-
-@dataclass(frozen=True)
-class FigureChoice:
-    """Where figures go."""
-
-    figures: Path | None
-    figure_format: str
-    force: bool
-
-    def check(self) -> None:
-        """Refuse figures that cannot be written, before any time is spent."""
-        check_figures(self.figures, self.figure_format, force=self.force)
-
-    def write(self, chart: Chart) -> dict[str, Any] | None:
-        """Write a figure where that was asked for; return what JSON says of it."""
-        from pcbm.report.plots import save_charts
-
-        if self.figures is None:
-            return None
-        save_charts([chart], self.figures, format_=self.figure_format, force=self.force)
-        files = [f"{chart.name}.{self.figure_format}"]
-        return {"folder": self.figures, "format": self.figure_format, "files": files}
-
-
-def _figures(
-    figures: Annotated[
-        Path | None,
-        typer.Option("--figures", metavar="DIR", help="Write the figure.", rich_help_panel=OUTPUT),
-    ] = None,
-    figure_format: FigureFormatOption = "svg",
-    force: Annotated[
-        bool, typer.Option("--force", help="Replace what exists.", rich_help_panel=OUTPUT)
-    ] = False,
-) -> FigureChoice:
-    return FigureChoice(figures, figure_format, force)
 
 
 @dataclass(frozen=True)
@@ -113,7 +74,6 @@ def _pictures(
     return PictureChoice(data, split, rows, batch_size)
 
 
-GROUPS[FigureChoice] = _figures
 GROUPS[PictureChoice] = _pictures
 
 

@@ -11,7 +11,8 @@ import typer
 from pcbm.cli.inputs import read
 from pcbm.cli.options import Common
 from pcbm.cli.output import Block, Line, Result, Table
-from pcbm.cli.transfer_points import FigureChoice, PictureChoice, chosen_rows
+from pcbm.cli.transfer_figures import FigureChoice
+from pcbm.cli.transfer_points import PictureChoice, chosen_rows
 from pcbm.cli.views import interval_text
 from pcbm.errors import InputError
 
@@ -58,7 +59,7 @@ def shuffle(
         "data": choice.data,
         "studies": found,
         "out": written,
-        "figures": figures.write(_chart(found)) if found else None,
+        "figures": figures.write([_chart(found)]) if found else None,
         "seed": common.seed,
         "seconds": time.perf_counter() - began,
     }

@@ -9,6 +9,7 @@ import typer
 
 from pcbm.cli.options import Common
 from pcbm.cli.output import Block, Line, Result, warning_lines
+from pcbm.cli.transfer_figures import FigureChoice
 from pcbm.cli.transfer_study import (
     BIASED,
     StudyChoice,
@@ -21,7 +22,6 @@ from pcbm.cli.transfer_study import (
     settings_data,
     study_lines,
     weak,
-    write_charts,
 )
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 def stir(
     common: Common,
     choice: StudyChoice,
+    figures: FigureChoice,
     a: Annotated[str, typer.Argument(metavar="A", help="The backbone whose layers are inverted.")],
     b: Annotated[str, typer.Argument(metavar="B", help="The backbone that looks at the result.")],
     layer_b: Annotated[
@@ -51,6 +52,7 @@ def stir(
     from pcbm.analysis.transfer import measure_stir
 
     began = time.perf_counter()
+    figures.check()
     settings = choice.settings(common.seed)
     shown = pictures(choice, common)
     first, second = (open_network(spec, device=common.device) for spec in (a, b))
@@ -81,7 +83,7 @@ def stir(
         "inversions": entries,
         "reasons": reasons(found),
         "settings": settings_data(settings, pixels),
-        "figures": write_charts(choice, [_map(found)]),
+        "figures": figures.write([_map(found)]),
         "seconds": time.perf_counter() - began,
         "warnings": [*warnings, *biased, *weak(entries, settings)],
     }

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,7 +12,6 @@ import typer
 from pcbm.cli.inputs import read, split_part
 from pcbm.cli.options import GROUPS, Common
 from pcbm.cli.output import Block, Line, Table
-from pcbm.cli.report_outputs import FigureFormatOption, check_figures
 from pcbm.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,13 +21,11 @@ if TYPE_CHECKING:
     from pcbm.activations import Dataset
     from pcbm.analysis.networks import Network
     from pcbm.analysis.transfer import Ledger, Stir, StirSettings
-    from pcbm.report.plots.chart import Chart
 
 ROWS = 500  # pictures, where the data has more
 FEWEST_ROWS = 4  # with which debiased CKA is defined
 STRONG = 0.8  # self-score below which values tell of the search as much as of the networks
 INVERSION = "Inversion"
-OUTPUT = "Figures"
 BIASED = (
     "biased CKA nears 1 by bias alone where a layer has many columns beside pictures: see the floor"
 )
@@ -53,9 +49,6 @@ class StudyChoice:
     residual_limit: float
     pool: str | None
     batch_size: int
-    figures: Path | None
-    figure_format: str
-    force: bool
 
     def settings(self, seed: int) -> StirSettings:
         """Return what the study is run with."""
@@ -148,15 +141,6 @@ def _study(
     batch_size: Annotated[
         int, typer.Option("--batch-size", min=1, help="Pictures that run at once.")
     ] = 64,
-    figures: Annotated[
-        Path | None,
-        typer.Option("--figures", metavar="DIR", help="Write the figures.", rich_help_panel=OUTPUT),
-    ] = None,
-    figure_format: FigureFormatOption = "svg",
-    force: Annotated[
-        bool,
-        typer.Option("--force", help="Replace figures that exist.", rich_help_panel=OUTPUT),
-    ] = False,
 ) -> StudyChoice:
     """Build the `StudyChoice` of a run from the options of these commands."""
     return StudyChoice(
@@ -174,9 +158,6 @@ def _study(
         residual_limit,
         pool,
         batch_size,
-        figures,
-        figure_format,
-        force,
     )
 
 
@@ -202,7 +183,6 @@ def pictures(choice: StudyChoice, common: Common) -> Pictures:
     """Choose the rows of DATA; refuse what cannot work before any network is loaded."""
     import numpy as np
 
-    check_figures(choice.figures, choice.figure_format, force=choice.force)
     data = read(choice.data, common)
     if data.kind != "image":
         raise InputError(f"{data.source} holds {data.kind}s, expected images: give pictures")
@@ -230,17 +210,6 @@ def kept_parts(common: Common) -> Iterator[Ledger]:
     except KeyboardInterrupt:
         common.note(f"finished parts are kept in {folder}: the same command goes on with them")
         raise
-
-
-def write_charts(choice: StudyChoice, charts: Sequence[Chart]) -> dict[str, Any] | None:
-    """Write the figures of a study where they were asked for; return what JSON says of them."""
-    from pcbm.report.plots import save_charts
-
-    if choice.figures is None:
-        return None
-    save_charts(charts, choice.figures, format_=choice.figure_format, force=choice.force)
-    names = [f"{chart.name}.{choice.figure_format}" for chart in charts]
-    return {"folder": choice.figures, "format": choice.figure_format, "files": names}
 
 
 def settings_data(settings: StirSettings, pixels: Tensor) -> dict[str, Any]:

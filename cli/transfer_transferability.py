@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,7 +11,7 @@ import typer
 from pcbm.cli.inputs import read
 from pcbm.cli.options import Common
 from pcbm.cli.output import Block, Line, Result, Table
-from pcbm.cli.report_outputs import FigureFormatOption, check_figures
+from pcbm.cli.transfer_figures import FigureChoice
 from pcbm.cli.transfer_stitch import train_and_test
 from pcbm.cli.transfer_study import kept_parts
 from pcbm.errors import InputError
@@ -29,6 +28,7 @@ BUDGET = "Budget of every network"
 
 def transferability(
     common: Common,
+    figures: FigureChoice,
     network: Annotated[
         str,
         typer.Argument(
@@ -55,11 +55,6 @@ def transferability(
     rate: Annotated[
         float, typer.Option("--rate", help="Of the first step.", rich_help_panel=BUDGET)
     ] = 0.05,
-    figures: Annotated[
-        Path | None, typer.Option("--figures", metavar="DIR", help="Write the picture.")
-    ] = None,
-    figure_format: FigureFormatOption = "svg",
-    force: Annotated[bool, typer.Option("--force", help="Replace figures that exist.")] = False,
 ) -> Result:
     """Train AnB, BnB, AnB+ and BnB+ on random halves of the classes, for every cut.
 
@@ -74,7 +69,7 @@ def transferability(
     )
 
     began = time.perf_counter()
-    check_figures(figures, figure_format, force=force)
+    figures.check()
     settings = TransferabilitySettings(Budget(steps, batch_size, rate), seeds, common.seed)
     make = _maker(network, common)
     first = make()
@@ -91,7 +86,7 @@ def transferability(
         "n_test": len(test),
         "trained": seeds * (2 + 4 * len(cuts)),
         **found.data(),
-        "figures": _written(found, figures, figure_format, force),
+        "figures": figures.write([_chart(found)]),
         "seed": common.seed,
         "seconds": time.perf_counter() - began,
     }
@@ -107,18 +102,6 @@ def _maker(spec: str, common: Common) -> Callable[[], Network]:
             "python:FILE.py:FACTORY"
         )
     return lambda: open_network(spec, device=common.device)
-
-
-def _written(
-    found: Transferability, folder: Path | None, format_: str, force: bool
-) -> dict[str, Any] | None:
-    from pcbm.report.plots import save_charts
-
-    if folder is None:
-        return None
-    chart = _chart(found)
-    save_charts([chart], folder, format_=format_, force=force)
-    return {"folder": folder, "format": format_, "files": [f"{chart.name}.{format_}"]}
 
 
 def _chart(found: Transferability) -> Chart:
