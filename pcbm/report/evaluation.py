@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pcbm.model.intervals import wilson
 from pcbm.report.figures import count, decimal, percent, significant, span
 
 CONFUSIONS = 25
@@ -113,14 +114,18 @@ def calibration(record: Mapping[str, Any] | None) -> dict[str, Any] | None:
     found = (record or {}).get("calibration")
     if not found:
         return None
-    gap = found["confidence"] - found["share"]
+    low, high = wilson(found["share"] * found["n"], found["n"])
     return {
         "of": "each label" if found["of"] == "labels" else "the predicted class",
         "ece": decimal(found["ece"]),
         "n_bins": count(found["n_bins"]),
         "confidence": percent(found["confidence"]),
         "share": percent(found["share"]),
-        "way": "too sure" if gap > 0 else "not sure enough",
+        "verdict": "so it is too sure"
+        if found["confidence"] > high
+        else "so it is not sure enough"
+        if found["confidence"] < low
+        else "no further apart than chance allows",
         "bins": [
             {
                 "range": span([row["low"], row["high"]]),
