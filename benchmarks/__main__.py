@@ -36,6 +36,9 @@ def _heads_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tol", type=float, default=2e-2, help="of ours")
     parser.add_argument("--threads", choices=("1", "all", "both"), default="1")
     parser.add_argument("--peer-limit", type=float, default=900.0, metavar="SECONDS")
+    parser.add_argument(
+        "--no-references", action="store_true", help="our answers at --tol bound the optimum"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, metavar="FILE.json", help="continued if it exists")
     parser.add_argument("--rscript", default="Rscript", metavar="PATH")
@@ -55,6 +58,7 @@ def _run_heads(chosen: argparse.Namespace) -> None:
         limit=chosen.peer_limit,
         seed=chosen.seed,
         ladder=QUICK_LADDER if chosen.quick else LADDER,
+        references=not chosen.no_references,
     )
     heads.run(settings, find_programs(chosen.rscript, chosen.adelie_python), chosen.out)
 

@@ -38,6 +38,10 @@ class Settings:
     limit : float
         Seconds after which a run is cut off.
     seed : int
+    ladder : tuple of float
+        Our tolerances that are tried against a peer's gap.
+    references : bool
+        Whether precise runs bound the optimum first; else our answer at ``tol`` does.
     """
 
     problems: Sequence[str]
@@ -48,6 +52,7 @@ class Settings:
     limit: float = 900.0
     seed: int = 0
     ladder: tuple[float, ...] = LADDER
+    references: bool = True
 
 
 def run(settings: Settings, programs: Programs, out: Path | None) -> dict[str, dict[str, Any]]:
@@ -64,6 +69,7 @@ def run(settings: Settings, programs: Programs, out: Path | None) -> dict[str, d
         "limit": settings.limit,
         "seed": settings.seed,
         "peers": list(installed),
+        "references": settings.references,
     }
     record = Record(out, {"benchmark": "heads", "machine": described, "solvers": about}, agreed)
     print(tables.machine_section(described))
@@ -126,6 +132,7 @@ def _one(
             settings.threads,
             settings.repeats,
             settings.ladder,
+            settings.references,
         )
     finally:
         shutil.rmtree(work)
