@@ -2,7 +2,8 @@
 
 Predictors are class-major: ``eta`` has shape (C, n), one contiguous row per coefficient row.
 Every loss is a weighted mean over rows, with weights ``w`` (n,) that sum to one:
-``L(eta) = sum_i w_i l(y_i, eta_:i)``.
+``L(eta) = sum_i w_i l(y_i, eta_:i)``. Predictors are overwritten by what is computed from them:
+a pass over the rows spends as much time on memory as on arithmetic.
 """
 
 from __future__ import annotations
@@ -23,11 +24,10 @@ EVERYTHING = slice(None)
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A loss at one point: its value, slope dL/deta (C, n) and response, the fitted mean (C, n)."""
+    """A loss at one point: its value and its slope dL/deta (C, n)."""
 
     value: float
     slope: NDArray
-    response: NDArray
 
 
 class Datafit(Protocol):
@@ -50,7 +50,10 @@ class Datafit(Protocol):
         """The largest second derivative of l along a direction of its predictors."""
 
     def evaluate(self, eta: NDArray, part: slice = EVERYTHING) -> Evaluation:
-        """Return value, slope and response at ``eta`` (C, m), the predictors of ``part``."""
+        """Return value and slope at ``eta`` (C, m), the predictors of ``part``; overwrite them."""
+
+    def response(self, eta: NDArray) -> NDArray:
+        """Return the fitted mean at ``eta`` (C, m); overwrite it."""
 
     def curvature(self, response: NDArray, part: slice = EVERYTHING) -> NDArray:
         """Return w_i d2l/deta_ki^2, shape (C, m), or (1, m) when all rows share it."""
@@ -86,18 +89,21 @@ class Multinomial:
     bound: float = 0.5  # of diag(p) - pp'
 
     def evaluate(self, eta: NDArray, part: slice = EVERYTHING) -> Evaluation:
-        """Return value, slope w (p - y) and response p."""
+        """Return value and slope w (p - y)."""
         labels, rows = self.labels[part], np.arange(eta.shape[1])
         weights = self.weights[part].astype(eta.dtype, copy=False)
-        largest = eta.max(axis=0)
-        own = eta[labels, rows] - largest
-        response = np.exp(eta - largest)
-        total = response.sum(axis=0)
-        response /= total
-        losses = np.subtract(np.log(total), own, dtype=float)
-        slope = response * weights
-        slope[labels, rows] -= weights
-        return Evaluation(float(self.weights[part] @ losses), slope, response)
+        own = eta[labels, rows]
+        largest, total = _exponentiate(eta)
+        losses = np.subtract(np.log(total), own - largest, dtype=float)
+        chance = eta[labels, rows] / total
+        eta *= weights / total
+        eta[labels, rows] = (chance - 1) * weights  # to the last digit where a row is certain
+        return Evaluation(float(self.weights[part] @ losses), eta)
+
+    def response(self, eta: NDArray) -> NDArray:
+        """Return the probabilities p."""
+        eta /= _exponentiate(eta)[1]
+        return eta
 
     def curvature(self, response: NDArray, part: slice = EVERYTHING) -> NDArray:
         """Return the diagonal w p (1 - p); the full block is w (diag(p) - p p')."""
@@ -145,15 +151,20 @@ class Logistic:
         return len(self.targets)
 
     def evaluate(self, eta: NDArray, part: slice = EVERYTHING) -> Evaluation:
-        """Return value, slope w (p - y) and response p."""
+        """Return value and slope w (p - y)."""
         targets = self.targets[:, part].astype(eta.dtype, copy=False)
         weights = self.weights[part].astype(eta.dtype, copy=False)
         small = np.exp(-np.abs(eta))
         losses = np.maximum(eta, 0) - targets * eta + np.log1p(small)
-        response = np.where(eta >= 0, 1, small) / (1 + small)
-        slope = weights * (response - targets)
+        slope = _chances(eta, small)
+        slope -= targets
+        slope *= weights
         value = float((losses.astype(float, copy=False) @ self.weights[part]).sum())
-        return Evaluation(value, slope, response)
+        return Evaluation(value, slope)
+
+    def response(self, eta: NDArray) -> NDArray:
+        """Return the chances p."""
+        return _chances(eta, np.exp(-np.abs(eta)))
 
     def curvature(self, response: NDArray, part: slice = EVERYTHING) -> NDArray:
         """Return w p (1 - p)."""
@@ -199,11 +210,15 @@ class Gaussian:
         return len(self.targets)
 
     def evaluate(self, eta: NDArray, part: slice = EVERYTHING) -> Evaluation:
-        """Return value, slope w (eta - y) and response eta."""
-        error = eta - self.targets[:, part].astype(eta.dtype, copy=False)
-        slope = self.weights[part].astype(eta.dtype, copy=False) * error
-        squares = np.einsum("ki,ki->i", error, error, dtype=float)
-        return Evaluation(0.5 * float(self.weights[part] @ squares), slope, eta)
+        """Return value and slope w (eta - y)."""
+        eta -= self.targets[:, part].astype(eta.dtype, copy=False)
+        squares = np.einsum("ki,ki->i", eta, eta, dtype=float)
+        eta *= self.weights[part].astype(eta.dtype, copy=False)
+        return Evaluation(0.5 * float(self.weights[part] @ squares), eta)
+
+    def response(self, eta: NDArray) -> NDArray:
+        """Return the predictors, which are the fitted means."""
+        return eta
 
     def curvature(self, response: NDArray, part: slice = EVERYTHING) -> NDArray:
         """Return w, the same for every row and point."""
@@ -230,3 +245,19 @@ class Gaussian:
     def linear(self, eta: Array) -> float:
         """Return the weighted mean product of targets and predictors."""
         return float(np.einsum("ki,ki->i", self.targets, eta) @ self.weights)
+
+
+def _exponentiate(eta: NDArray) -> tuple[NDArray, NDArray]:
+    """Replace eta (C, m) by exp(eta - largest); return the largest of each column and the sums."""
+    largest = eta.max(axis=0)
+    eta -= largest
+    np.exp(eta, out=eta)
+    return largest, eta.sum(axis=0)
+
+
+def _chances(eta: NDArray, small: NDArray) -> NDArray:
+    """Return 1 / (1 + exp(-eta)), given ``small`` = exp(-abs(eta)), which is overwritten."""
+    numerator = np.where(eta >= 0, 1, small)
+    small += 1
+    numerator /= small
+    return numerator

@@ -40,7 +40,7 @@ def _curvature(problem: Problem, coef: Array, intercept: Array) -> NDArray:
     """Return the curvature of each coefficient row at each data row, (C, n) or (1, n)."""
 
     def bend(part: slice, features: NDArray) -> NDArray:
-        response = problem.respond(coef, intercept, part, features).response
+        response = problem.datafit.response(problem.predict(coef, intercept, part, features))
         return problem.datafit.curvature(response, part)
 
     return np.concatenate(list(problem.visit(bend)), axis=1)
@@ -91,7 +91,7 @@ def whole_block(
     out = np.zeros((ends[-1], ends[-1]))
     for part in parts(problem.features, CHUNK):
         features = problem.features.chunk(part)
-        response = problem.respond(coef, intercept, part, features).response
+        response = problem.datafit.response(problem.predict(coef, intercept, part, features))
         weights = problem.datafit.weights[part].astype(features.dtype)
         _add_whole(out, features, response, weights, chosen)
     lower = np.tril(out, -1)

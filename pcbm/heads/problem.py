@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from pcbm.heads.datafits import Datafit, Evaluation
+from pcbm.heads.datafits import Datafit
 from pcbm.heads.penalties import Penalty
 from pcbm.heads.rows import Read, Rows, parts, streamed
 from pcbm.heads.threads import in_order
@@ -17,8 +17,8 @@ from pcbm.heads.threads import in_order
 Array = NDArray[np.float64]
 T = TypeVar("T")
 
-CHUNK_BYTES = 4 << 20  # rows are visited in chunks of about this size, which a cache can hold
-SMALLEST_CHUNK = 1024
+CHUNK_BYTES = 2 << 20  # rows are visited in chunks of about this size, which a cache can hold
+SMALLEST_CHUNK = 512
 
 
 @dataclass
@@ -139,21 +139,22 @@ class Problem:
             lambda part: work(part, self.features.chunk(part)), parts(self.features, size)
         )
 
-    def respond(self, coef: Array, intercept: Array, part: slice, features: NDArray) -> Evaluation:
-        """Return the loss on some rows, in the precision of their features."""
+    def predict(self, coef: Array, intercept: Array, part: slice, features: NDArray) -> NDArray:
+        """Return the predictors (C, m) of some rows, in the precision of their features."""
         dtype = features.dtype
         eta = coef.astype(dtype, copy=False) @ features
         eta += intercept.astype(dtype, copy=False)[:, None]
         if self.offset is not None:
             eta += self.offset[:, part].astype(dtype, copy=False)
-        return self.datafit.evaluate(eta, part)
+        return eta
 
     def point(self, coef: Array, intercept: Array) -> Point:
         """Return the point at these coefficients and (this problem's) intercepts."""
 
-        def descend(part: slice, features: NDArray) -> tuple[float, NDArray, Array]:
-            found = self.respond(coef, intercept, part, features)
-            return found.value, features @ found.slope.T, found.slope.sum(axis=1, dtype=float)
+        def descend(part: slice, features: NDArray) -> tuple[float, NDArray, NDArray]:
+            eta = self.predict(coef, intercept, part, features)
+            found = self.datafit.evaluate(eta, part)
+            return found.value, _product(features, found.slope), found.slope.sum(axis=1)
 
         value, slopes, level = 0.0, np.zeros(coef.shape[::-1]), np.zeros(len(coef))
         for part_value, part_slopes, part_level in self.visit(descend):
@@ -170,7 +171,7 @@ class Problem:
         """Return how much each data row bends the loss: its curvature summed over C, (n,)."""
 
         def bend(part: slice, features: NDArray) -> NDArray:
-            response = self.respond(coef, intercept, part, features).response
+            response = self.datafit.response(self.predict(coef, intercept, part, features))
             return self.datafit.curvature(response, part).sum(axis=0, dtype=float)
 
         return np.concatenate(list(self.visit(bend)))
@@ -249,3 +250,13 @@ class Point:
             self.original_slopes[:, columns] - self.level[:, None] * problem.means,
             self.level,
         )
+
+
+def _product(features: NDArray, slope: NDArray) -> NDArray:
+    """Return features (K, m) times slope' (m, C).
+
+    As slope times features' where those lie row by row: a narrow product then reads them in order.
+    """
+    if features.flags.f_contiguous:
+        return (slope @ features.T).T
+    return features @ slope.T
