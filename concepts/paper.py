@@ -85,7 +85,9 @@ def paper_cavs(
     path = svm_path(rows @ rows.T, np.where(labels, 1.0, -1.0), costs, tol=tol)
     vectors = path.coefficients @ rows
     intercepts = path.intercepts - vectors @ mean
-    held_out = np.concatenate(others) @ vectors.T + intercepts
+    distances = path.margins / np.linalg.norm(vectors, axis=1, keepdims=True)
+    tenths = np.quantile(distances, [0.9, 0.1], axis=1)  # of all at once: a call costs as much
+    held_out = np.concatenate([side @ vectors.T for side in others]) + intercepts
     truth = np.repeat([True, False], [len(side) for side in others])
     found = {
         c: PaperCav(
@@ -93,7 +95,7 @@ def paper_cavs(
             float(intercepts[p]),
             float(np.mean((path.margins[p] > 0) == labels)),
             float(np.mean((held_out[:, p] > 0) == truth)) if len(truth) else float("nan"),
-            _margins(path.margins[p] / np.linalg.norm(vectors[p]), labels),
+            _margins(distances[p], tenths[:, p], labels),
             float(path.gaps[p]),
         )
         for p, c in enumerate(growing)
@@ -101,12 +103,11 @@ def paper_cavs(
     return {c: found[c] for c in penalties}
 
 
-def _margins(margins: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+def _margins(margins: np.ndarray, tenths: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     above, below = margins[margins > 0], margins[margins < 0]
-    high, low = np.quantile(margins, [0.9, 0.1])
     figures = {"max": float(margins.max()), "min": float(margins.min())}
     for side, part in (("pos", above), ("neg", below)):
         figures[f"{side}_mean"] = float(part.mean()) if part.size else float("nan")
         figures[f"{side}_std"] = float(part.std()) if part.size else float("nan")
-    figures |= {"q_90": float(high), "q_10": float(low)}
+    figures |= {"q_90": float(tenths[0]), "q_10": float(tenths[1])}
     return figures | {"pos_count": float(labels.sum()), "neg_count": float((~labels).sum())}
