@@ -16,7 +16,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import memory
+from benchmarks import machine, memory
 from benchmarks.exchange import Answer, Task, read_task, write_answer
 from benchmarks.solvers import Solver, load
 
@@ -42,13 +42,16 @@ def _solve(solver: Solver, problem: Path, job: Path) -> None:
     gc.collect()
     fresh = memory.forget_peak()
     before = memory.resident()
+    waited = machine.stolen()
     cpu, began = time.process_time(), time.perf_counter()
     answer: Answer = solver.fit(task)
     seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
     top = memory.peak() if fresh else None
+    stolen = machine.stolen()
     result = {
         "seconds": seconds,
         "cpu": cpu,
+        "stolen": None if waited is None or stolen is None else stolen - waited,
         "warm_up": warm,
         "extra_bytes": None if top is None or before is None else max(top - before, 0),
         "steps": None if answer.steps is None else answer.steps.tolist(),

@@ -27,6 +27,7 @@ class Line:
     slowest: float | None
     runs: int
     cpu: float | None
+    stolen: float | None
     gap: float | None
     kkt: float | None
     points: int
@@ -95,6 +96,7 @@ def _line(entry: dict[str, Any], label: str) -> Line:
         slowest=max(times, default=None),
         runs=len(times),
         cpu=middle([run["cpu"] for run in runs if "cpu" in run]),
+        stolen=middle([run["stolen"] for run in runs if run.get("stolen") is not None]),
         gap=_gap(entry, answer) if answer else None,
         kkt=max(answer["kkt"]) if answer else None,
         points=len(answer["objective"]) if answer else 0,

@@ -31,6 +31,18 @@ def load() -> float | None:
     return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
 
 
+def stolen() -> float | None:
+    """Return for how many seconds, in all, the host of this virtual machine kept cores waiting.
+
+    Counted since the start of the system, over all cores (Linux); processor time does not hold it.
+    """
+    try:
+        counts = Path("/proc/stat").read_text().splitlines()[0].split()
+    except OSError:
+        return None
+    return int(counts[8]) / os.sysconf("SC_CLK_TCK")
+
+
 def _processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()

@@ -58,7 +58,10 @@ def assign_folds(
         raise InputError("groups are all equal, so no rows can be held out: give two or more")
     if count < folds:
         what = "rows" if groups is None else "groups"
-        raise InputError(f"{count} {what} cannot make {folds} folds: give at most {count} folds")
+        raise InputError(
+            f"{count} {what} cannot make {folds} folds: give more {what}, fewer folds, "
+            "or choose by BIC"
+        )
     rng = np.random.default_rng(seed)
     if groups is None:
         fold = _deal(strata, folds, rng)
