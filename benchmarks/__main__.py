@@ -32,18 +32,14 @@ def _heads_options(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_run_heads)
     parser.add_argument("--problems", type=_names(SPECS), help=f"of {', '.join(SPECS)}")
     parser.add_argument("--peers", type=_names(PEERS), help=f"of {', '.join(PEERS)}, or none")
-    parser.add_argument("--repeats", type=int, help="runs of each solver, default 5")
     parser.add_argument("--tol", type=float, default=2e-2, help="of ours")
-    parser.add_argument("--threads", choices=("1", "all", "both"), default="1")
     parser.add_argument("--peer-limit", type=float, default=900.0, metavar="SECONDS")
     parser.add_argument(
         "--no-references", action="store_true", help="our answers at --tol bound the optimum"
     )
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, metavar="FILE.json", help="continued if it exists")
     parser.add_argument("--rscript", default="Rscript", metavar="PATH")
     parser.add_argument("--adelie-python", metavar="PATH", help="an interpreter that has adelie")
-    parser.add_argument("--quick", action="store_true", help="tiny problems, one run of each")
+    _shared_options(parser, ("1", "all", "both"))
 
 
 def _run_heads(chosen: argparse.Namespace) -> None:
@@ -67,11 +63,7 @@ def _cavs_options(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_run_cavs)
     parser.add_argument("--dims", type=_numbers, help="widths of the activations, default 512,2048")
     parser.add_argument("--concepts", type=int, help="default 100")
-    parser.add_argument("--repeats", type=int, help="runs of each solver, default 5")
-    parser.add_argument("--threads", choices=("1", "all"), default="1")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, metavar="FILE.json", help="continued if it exists")
-    parser.add_argument("--quick", action="store_true", help="few concepts, one run of each")
+    _shared_options(parser, ("1", "all"))
 
 
 def _run_cavs(chosen: argparse.Namespace) -> None:
@@ -89,15 +81,11 @@ def _similarity_options(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_run_similarity)
     known = ", ".join(layers.SPECS)
     parser.add_argument("--problems", type=_names(layers.SPECS), help=f"of {known}")
-    parser.add_argument("--repeats", type=int, help="runs of each loop, default 5")
-    parser.add_argument("--threads", choices=("1", "all"), default="1")
     parser.add_argument("--peer-limit", type=float, default=900.0, metavar="SECONDS")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, metavar="FILE.json", help="continued if it exists")
     parser.add_argument(
         "--peer-python", default=sys.executable, metavar="PATH", help="one that has the packages"
     )
-    parser.add_argument("--quick", action="store_true", help="tiny problems, one run of each")
+    _shared_options(parser, ("1", "all"))
 
 
 def _run_similarity(chosen: argparse.Namespace) -> None:
@@ -110,6 +98,14 @@ def _run_similarity(chosen: argparse.Namespace) -> None:
         python=chosen.peer_python,
     )
     similarity.run(settings, chosen.out)
+
+
+def _shared_options(parser: argparse.ArgumentParser, threads: tuple[str, ...]) -> None:
+    parser.add_argument("--repeats", type=int, help="runs of each contender, default 5")
+    parser.add_argument("--threads", choices=threads, default="1")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, metavar="FILE.json", help="continued if it exists")
+    parser.add_argument("--quick", action="store_true", help="tiny problems, one run of each")
 
 
 def _numbers(text: str) -> tuple[int, ...]:
