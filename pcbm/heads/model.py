@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from pcbm.heads.newton import newton_group_step, newton_step
 from pcbm.heads.penalties import Penalty
 from pcbm.heads.problem import Point
 from pcbm.heads.quadratic import descend, descend_groups, shift_rows
+from pcbm.heads.threads import in_order
 
 Array = NDArray[np.float64]
 
@@ -20,6 +22,7 @@ WHOLE_SWEEPS_EACH = 30  # and one more for so many coordinates: a Newton step th
 ROUNDS = 500
 GROUP_SWEEPS = 5  # as many, and one more for every so many coordinates
 GROUP_SWEEPS_EACH = 20
+SHARES, SHARED = 16, 1 << 16  # shares of the blocks for threads, and numbers of a metric in each
 NO_SHIFTS = np.empty((0, 1), np.intp)
 NO_BOUNDS = np.empty((1, 0))
 
@@ -103,7 +106,14 @@ class _Model:
         limits = (b[chosen][None] if b.size else NO_BOUNDS for b in bounds)
         return _Model(self.metrics, *parts, *limits), places
 
-    def blocks(self, which: NDArray[np.intp]) -> _Model:
+    def shares(self) -> list[_Model]:
+        """Return views of the blocks in equal shares, for threads; one where they are small."""
+        blocks, size = self.u.shape
+        count = min(blocks, SHARES, max(1, blocks * size**2 // SHARED))
+        ends = np.linspace(0, blocks, count + 1).astype(int)
+        return [self.blocks(slice(a, b)) for a, b in pairwise(ends)]
+
+    def blocks(self, which: NDArray[np.intp] | slice) -> _Model:
         """Return some of the blocks."""
         metrics = self.metrics[which] if len(self.metrics) > 1 else self.metrics
         arrays = (self.q, self.u, self.l1, self.l2, self.lower, self.upper)
@@ -115,17 +125,25 @@ def _lower(model: _Model, tol: float, places: NDArray[np.intp], sweeps: int) -> 
     todo = np.arange(len(model.u))
     for _ in range(ROUNDS):
         part = model if len(todo) == len(model.u) else model.blocks(todo)
-        arrays = (part.q, part.u, part.l1, part.l2, part.lower, part.upper)
-        worst = descend(part.metrics, *arrays, tol, sweeps, places)
+        worst = np.concatenate(
+            list(in_order(lambda share: _approach(share, tol, places, sweeps), part.shares()))
+        )
         left = np.flatnonzero(worst > tol)
-        for i in left:
-            metric = part.metrics[i if len(part.metrics) > 1 else 0]
-            newton_step(metric, *(array[i] for array in arrays))
         if part is not model:
             model.q[todo], model.u[todo] = part.q, part.u
         if not len(left):
             return
         todo = todo[left]
+
+
+def _approach(model: _Model, tol: float, places: NDArray[np.intp], sweeps: int) -> Array:
+    """Lower every block once, in place; return the violation that descent left of each (B,)."""
+    arrays = (model.q, model.u, model.l1, model.l2, model.lower, model.upper)
+    worst = descend(model.metrics, *arrays, tol, sweeps, places)
+    for i in np.flatnonzero(worst > tol):
+        metric = model.metrics[i if len(model.metrics) > 1 else 0]
+        newton_step(metric, *(array[i] for array in arrays))
+    return worst
 
 
 def _lower_groups(model: _Model, chosen: NDArray[np.bool_] | None, tol: float) -> None:

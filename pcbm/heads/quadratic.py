@@ -147,7 +147,7 @@ def _support(u, l1, index):  # type: ignore[no-untyped-def]
     return count
 
 
-@compiled
+@compiled(nogil=True)
 def descend(M, q, u, l1, l2, lower, upper, tol, max_sweeps, places):  # type: ignore[no-untyped-def]
     """Lower the models of B independent blocks by coordinate descent, in place.
 
