@@ -35,7 +35,9 @@ def _heads_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tol", type=float, default=2e-2, help="of ours")
     parser.add_argument("--peer-limit", type=float, default=900.0, metavar="SECONDS")
     parser.add_argument(
-        "--no-references", action="store_true", help="our answers at --tol bound the optimum"
+        "--no-references",
+        action="store_true",
+        help="times alone: gaps are then to the least objective found",
     )
     parser.add_argument("--rscript", default="Rscript", metavar="PATH")
     parser.add_argument("--adelie-python", metavar="PATH", help="an interpreter that has adelie")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -91,10 +91,7 @@ class Contest:
         ladder: tuple[float, ...] = LADDER,
         references: bool = True,
     ) -> None:
-        """Run everything: references, one round of all, our ladder, the other rounds.
-
-        Without references our answer at the tolerance ``ours`` bounds the optimum, less closely.
-        """
+        """Run everything: references, one round of all, our ladder, the other rounds."""
         if references:
             self._references()
         mine = [Contender("ours", ours, count) for count in threads]
@@ -105,9 +102,7 @@ class Contest:
             if count == threads[0] or load(name).threaded
         ]
         for contender in [*mine, *others]:
-            answer = self.run(contender)
-            if contender in mine and self.entry["bounds"] is None:
-                self._bound_by([answer])
+            self.run(contender)
         matches = {o: self._match(o, ours, ladder) for o in others if self.known(o)}
         for _ in range(1, repeats):
             for contender in _order(mine, matches):
@@ -181,25 +176,16 @@ class Contest:
         references = [Contender("ours", spec.reference_tol, threads)]
         if spec.strict and "missing" not in self.programs.probe("glmnet"):
             references.append(Contender("glmnet", STRICT, 1))
-        answers = [self.run(contender, limit=100 * self.limit) for contender in references]
-        self._bound_by(answers)
-        if self.entry["bounds"] is not None:
-            self.entry["references"] = [contender.label for contender in references]
-        self.save()
-
-    def _bound_by(self, answers: Sequence[Answer | None]) -> None:
-        """Record what no objective can be below, from the answers that reach every strength."""
-        bounds = [
-            [
-                self.criterion.lower_bound(*point)
-                for point in zip(answer.coefs, answer.intercepts, self.lams, strict=True)
-            ]
-            for answer in answers
-            if answer is not None and len(answer.coefs) == len(self.lams)
-        ]
+        bounds: list[Array] = []
+        for contender in references:
+            answer = self.run(contender, limit=100 * self.limit)
+            if answer is not None and len(answer.coefs) == len(self.lams):
+                points = zip(answer.coefs, answer.intercepts, self.lams, strict=True)
+                bounds.append(np.array([self.criterion.lower_bound(*point) for point in points]))
         if bounds:
             self.entry["bounds"] = np.max(bounds, axis=0).tolist()
-            self.save()
+            self.entry["references"] = [contender.label for contender in references]
+        self.save()
 
     def _judge(self, contender: Contender, answer: Answer) -> None:
         """Record what an answer is worth, unless the same one has been judged before."""

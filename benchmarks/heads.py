@@ -41,7 +41,7 @@ class Settings:
     ladder : tuple of float
         Our tolerances that are tried against a peer's gap.
     references : bool
-        Whether precise runs bound the optimum first; else our answer at ``tol`` does.
+        Whether precise runs bound the optimum first; else gaps are to the least objective found.
     """
 
     problems: Sequence[str]

@@ -31,15 +31,14 @@ def test_heads_from_problem_to_verdict(tmp_path, capsys) -> None:
 
 
 @pytest.mark.slow
-def test_without_references_our_own_answer_bounds_the_optimum() -> None:
+def test_without_references_only_what_was_asked_for_runs() -> None:
     settings = heads.Settings(["tiny"], [], threads=(1, 2), repeats=1, references=False)
     entry = heads.run(settings, Programs(rscript="no-such-program"), None)["tiny"]
     ours = ["ours tol 0.02, 1 thread", "ours tol 0.02, 2 threads"]
     assert [run["contender"] for run in entry["runs"]] == ours
-    objective, bounds = entry["answers"][ours[0]]["objective"], entry["bounds"]
-    excess = [(found - bound) / bound for found, bound in zip(objective, bounds, strict=True)]
-    assert min(excess) > -1e-12
-    assert 1e-9 < max(excess) < 0.05
+    assert entry["bounds"] is None
+    assert entry["answers"][ours[0]]["sha256"] == entry["answers"][ours[1]]["sha256"]
+    assert entry["figures"]["times one thread"] > 0
 
 
 @pytest.mark.slow
