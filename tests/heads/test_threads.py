@@ -8,6 +8,7 @@ from elastic_net import FAMILIES
 from head_problems import draw
 from threadpoolctl import threadpool_info, threadpool_limits
 
+import pcbm.heads.model as model
 import pcbm.heads.threads as threads
 from pcbm.heads import elastic_net_path
 from pcbm.heads.threads import in_order, team
@@ -23,6 +24,7 @@ def four_cores(monkeypatch):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_any_number_of_threads_gives_the_same_bytes(family, monkeypatch, four_cores):
     monkeypatch.setattr(threads, "SMALL_PRODUCT", 0)
+    monkeypatch.setattr(model, "SHARED", 1)  # classes of a model are shared too
     Z, y = draw(family, 1, n=9000, K=12)
     found = []
     for count in (1, 2, 4):
