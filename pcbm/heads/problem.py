@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 T = TypeVar("T")
 
 CHUNK_BYTES = 2 << 20  # rows are visited in chunks of about this size, which a cache can hold
-SMALLEST_CHUNK = 512
+SMALLEST_CHUNK = 1024
 
 
 @dataclass
