@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -132,7 +133,8 @@ def _view(document: Mapping[str, Any], plan: Any) -> list[Block]:
     if plan is not None:
         blocks.append(Line("Suggested: " + "; ".join(str(edit) for edit in plan.edits)))
     if document["out"] is not None:
-        blocks.append(Line(f"{document['out']}: apply it with  pcbm edit RUN --plan"))
+        command = shlex.join(["pcbm", "edit", str(document["run"]), "--plan", str(document["out"])])
+        blocks.append(Line(f"To apply it: {command} --out RUN2"))
     return blocks
 
 

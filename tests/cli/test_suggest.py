@@ -45,7 +45,9 @@ def test_the_plan_it_writes_can_be_applied_and_judged(
         assert bool(judged["warnings"]) is warns
     assert load_run(edited).model.coef_[0, 1] == 0
     assert "exists" in pcbm(*start, "--out", plan).refused()
-    again = pcbm(*start, *beside, "--plan", plan)
+    copy = tmp_path / "copy.json"
+    again = pcbm(*start, *beside, "--plan", plan, "--out", copy)
+    assert f"pcbm edit {frame / 'run'} --plan {copy} --out RUN2" in again.out
     assert "Suggested: zero 'cue'" in again.out
     assert "persons plan" in again.out
 
