@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -25,7 +26,9 @@ class PaperCav:
     ``margins`` describes the signed distances (v . f + b) / ||v|| of the training rows: ``max``,
     ``min``, ``q_90``, ``q_10``, mean and standard deviation of those above 0 (``pos_``) and below
     (``neg_``; NaN where there are none), and the numbers of examples (``pos_count``,
-    ``neg_count``). ``gap`` is the relative duality gap.
+    ``neg_count``); NaN for a vector of length zero. ``gap`` is the relative duality gap: where the
+    sides are separable, C times slacks of the size of ``tol`` count in it, beside a small
+    ``||v||^2 / 2``, so it can be large at a vector that is right.
     """
 
     vector: np.ndarray
@@ -65,8 +68,14 @@ def paper_cavs(
     InputError
         A side without examples, NaN or infinity, unequal dimensions, a C that is not positive.
     """
-    if not all(np.isfinite(c) and c > 0 for c in penalties):
-        raise InputError(f"the penalties are {list(penalties)}: give positive numbers")
+    try:
+        positive = len(penalties) > 0 and all(0 < float(c) < np.inf for c in penalties)
+    except (TypeError, ValueError):
+        positive = False
+    if not positive:
+        raise InputError(f"the penalties are {penalties!r}: give a list of positive numbers")
+    if not isinstance(tol, Real) or not 0 < tol < np.inf:
+        raise InputError(f"tol={tol!r}: give a positive number")
     positives, negatives = check_pair("train", train)
     others = check_pair("test", test)
     if not len(positives) or not len(negatives):
@@ -85,7 +94,8 @@ def paper_cavs(
     path = svm_path(rows @ rows.T, np.where(labels, 1.0, -1.0), costs, tol=tol)
     vectors = path.coefficients @ rows
     intercepts = path.intercepts - vectors @ mean
-    distances = path.margins / np.linalg.norm(vectors, axis=1, keepdims=True)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    distances = path.margins / np.where(lengths > 0, lengths, np.nan)
     tenths = np.quantile(distances, [0.9, 0.1], axis=1)  # of all at once: a call costs as much
     held_out = np.concatenate([side @ vectors.T for side in others]) + intercepts
     truth = np.repeat([True, False], [len(side) for side in others])

@@ -170,10 +170,11 @@ def check_weights(sample_weight: ArrayLike | None, n: int) -> Array:
         raise InputError(f"sample_weight has shape {weights.shape}: give one weight for {n} rows")
     if not np.isfinite(weights).all() or (weights < 0).any():
         raise InputError("sample_weight holds negative or non-finite values: give weights >= 0")
-    total = weights.sum()
-    if total == 0:
+    largest = weights.max()
+    if largest == 0:
         raise InputError("every sample_weight is zero: give at least one row a positive weight")
-    return weights / total
+    weights = weights / largest  # whose sum is finite
+    return weights / weights.sum()
 
 
 def check_penalty(
@@ -285,6 +286,17 @@ def check_point(
     return found
 
 
+def check_start(problem: Problem, start: object) -> tuple[Array, Array]:
+    """Return the coefficients (C, K) and intercepts (C,) that a caller wants to start from."""
+    if not isinstance(start, tuple | list) or len(start) != 2:
+        parts_of = f" of {len(start)}" if isinstance(start, tuple | list) else ""
+        raise InputError(
+            f"start is a {type(start).__name__}{parts_of}: give a pair, coefficients "
+            f"{problem.shape} and intercepts {problem.shape[:1]}"
+        )
+    return check_point(problem, *start, "start")
+
+
 def datafit_of(target: NDArray, family: str, weights: Array) -> tuple[Datafit, NDArray | None]:
     """Return the loss of a family for its targets, and the classes where there are any."""
     if family in ("multinomial", "grouped", "binomial"):
@@ -338,7 +350,7 @@ def _check_offset(offset: Array, datafit: Datafit) -> tuple[Array, Array]:
         raise InputError(f"offset holds {bad} values that are NaN or infinite: remove those rows")
     if datafit.coupled:
         offset = offset - offset.mean(axis=1, keepdims=True)
-    shift = datafit.weights @ offset
+    shift = np.einsum("i,ik->k", datafit.weights, offset)  # the same on any number of threads
     centred = np.ascontiguousarray((offset - shift).T)
     largest = float(np.abs(centred).max())
     if largest > LARGEST_OFFSET and not isinstance(datafit, Gaussian):

@@ -18,6 +18,7 @@ from pcbm.heads.task import Found, Task
 Array = NDArray[np.float64]
 
 LARGEST_DROP = 3.0  # ratio of two strengths above which others are solved between them
+EMPTY = 1e-9  # violation over lam up to which the null model is taken for the solution
 ROUGHLY = 0.3  # tolerance of those, over their lam
 
 
@@ -30,6 +31,11 @@ def newton_path(task: Task) -> Iterator[Found]:
         point, last = task.first, float(task.lams[0])
     solved: list[Point] = []  # the last two, for the line through them
     for index, lam in enumerate(task.lams):
+        if _is_empty(task, lam):
+            point, last = task.null, lam
+            solved = [*solved, point][-2:]
+            yield Found(point, 0)
+            continue
         ahead = _ahead(solved, task.lams[: index + 1], task.net.at(lam))
         outcome = _solve(screen, task, point, last, lam, ahead)
         if index == 0 and point is not task.null and not outcome.converged:
@@ -38,6 +44,17 @@ def newton_path(task: Task) -> Iterator[Found]:
         point, last = outcome.point, lam
         solved = [*solved, point][-2:]
         yield Found(point, outcome.n_iter)
+
+
+def _is_empty(task: Task, lam: float) -> bool:
+    """Whether the null model is the solution at a strength, as it is from lam_max on.
+
+    Another point would pass there with almost any intercepts: their violation is counted in lam.
+    """
+    penalty = task.net.at(lam)
+    columns, intercepts = task.null.violations(penalty)
+    worst = max(float(columns.max(initial=0.0)), intercepts)
+    return worst <= min(EMPTY, task.tol) * lam
 
 
 def _solve(

@@ -17,8 +17,8 @@ from pcbm.heads.inputs import (
     check_grid,
     check_max_iter,
     check_penalty,
-    check_point,
     check_problem,
+    check_start,
     check_tol,
 )
 from pcbm.heads.newton_path import newton_path
@@ -144,7 +144,7 @@ def elastic_net_path(
         problem = on_device(problem, device)
     net = check_penalty(problem, family, l1_ratio, penalty_factor, lower, upper)
     strengths = check_grid(n_lams, lam_min_ratio, lams)
-    first = None if start is None else check_point(problem, *start, "start")
+    first = None if start is None else check_start(problem, start)
     with team(problem.n, *problem.shape):
         null = null_point(problem, net)
         if strengths is None:

@@ -47,7 +47,9 @@ def standardise(
 
     def moments(part: slice) -> tuple[Array, Array]:
         block = centred.chunk(part) / unit[:, None]
-        return block @ weights[part], np.square(block) @ weights[part]
+        shares = weights[part]  # not with @, whose sums depend on the threads of BLAS
+        first = np.einsum("km,m->k", block, shares)
+        return first, np.einsum("km,m->k", np.square(block), shares)
 
     correction, variance = np.zeros((2, source.shape[1]))  # the first: rounding of the means
     for first, second in in_order(moments, parts(centred)):

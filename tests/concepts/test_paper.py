@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from sklearn.svm import SVC
@@ -73,7 +75,10 @@ def test_penalties_keep_their_order_and_stand_for_themselves() -> None:
     [
         ((np.ones((3, 2)), np.zeros((0, 2))), None, [1.0], "a side has no training examples"),
         ((np.ones((3, 2)), np.zeros((3, 2))), (np.ones((1, 3)),) * 2, [1.0], "have 2 columns"),
-        ((np.ones((3, 2)), np.zeros((3, 2))), None, [0.0], "give positive numbers"),
+        ((np.ones((3, 2)), np.zeros((3, 2))), None, [0.0], "give a list of positive numbers"),
+        ((np.ones((3, 2)), np.zeros((3, 2))), None, 1.0, "give a list of positive numbers"),
+        ((np.ones((3, 2)), np.zeros((3, 2))), None, ["x"], "give a list of positive numbers"),
+        ((np.ones((3, 2)), np.zeros((3, 2))), None, [], "give a list of positive numbers"),
         ((np.ones((3, 2)), np.full((3, 2), np.nan)), None, [1.0], "holds NaN or infinity"),
     ],
 )
@@ -81,3 +86,20 @@ def test_what_gives_no_vectors_is_refused(train, test, penalties, message) -> No
     with pytest.raises(InputError, match=message) as caught:
         paper_cavs(train, test or train, penalties=penalties)
     assert "\n" not in str(caught.value)
+
+
+def test_a_tolerance_that_is_no_positive_number_is_refused() -> None:
+    sides = np.ones((3, 2)), np.zeros((3, 2))
+    for tol in (0.0, -1.0, "x"):
+        with pytest.raises(InputError, match="give a positive number"):
+            paper_cavs(sides, sides, tol=tol)  # type: ignore[arg-type]
+
+
+def test_a_vector_of_length_zero_has_no_distances() -> None:
+    alike = np.ones((3, 2))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = paper_cavs((alike, alike), (alike, alike), penalties=[1.0])[1.0]
+    assert not found.vector.any()
+    assert np.isnan(found.margins["max"])
+    assert np.isnan(found.margins["q_90"])

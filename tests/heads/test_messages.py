@@ -80,6 +80,12 @@ PATHS = {
     "NaN lam": ({"lams": [np.nan]}, "lams"),
     "no lams": ({"lams": []}, "lams"),
     "start shape": ({"start": (np.zeros((2, 4)), np.zeros(2))}, "start"),
+    "start alone": (
+        {"start": np.ones((3, 4))},
+        "start is a ndarray: give a pair, coefficients (3, 4)",
+    ),
+    "half a start": ({"start": (np.ones((3, 4)),)}, "start is a tuple of 1: give a pair"),
+    "ragged": ({"Z": [[1.0, 2.0], [3.0]], "y": [0, 1]}, "rows of unequal length"),
     "start NaN": ({"start": (np.full((3, 4), np.nan), np.zeros(3))}, "start"),
 }
 

@@ -254,3 +254,15 @@ def test_the_search_goes_on_while_the_objective_falls(monkeypatch):
     path = elastic_net_path(Z, y, l1_ratio=1.0, n_lams=5, tol=1e-4, lower=-0.1)
     assert path.n_iter.max() > 2 * PATIENCE
     assert path.kkt.max() <= 1e-4
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_strengths_that_leave_nothing_have_the_intercepts_of_the_null_model(family):
+    """Whatever came before: over so large a lam almost any intercepts would pass for optimal."""
+    Z, y = problem(family)
+    top = lam_max(Z, y, family=family)
+    path = elastic_net_path(Z, y, family=family, lams=[1e-3 * top, 100 * top], tol=1e-2)
+    alone = elastic_net_path(Z, y, family=family, lams=[100 * top], tol=1e-2)
+    assert not path.coef(1).any()
+    np.testing.assert_allclose(path.intercepts[1], alone.intercepts[0], rtol=0, atol=1e-12)
+    assert path.gap[1] <= 1e-9 * path.objective[1]

@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import pcbm.heads.model as model
 import pcbm.heads.threads as threads
-from pcbm.heads import elastic_net_path
+from pcbm.heads import elastic_net_path, standardise
 from pcbm.heads.threads import in_order, team
 
 LARGE = (10**6, 10, 100)
@@ -34,6 +34,22 @@ def test_any_number_of_threads_gives_the_same_bytes(family, monkeypatch, four_co
         assert path.coefs.tobytes() == found[0].coefs.tobytes()
         assert path.intercepts.tobytes() == found[0].intercepts.tobytes()
         assert path.objective.tobytes() == found[0].objective.tobytes()
+
+
+def test_products_that_blas_would_share_give_the_same_bytes_too():
+    rng = np.random.default_rng(2)
+    Z = rng.normal(size=(20_000, 60)) + 3
+    y = (Z[:, :5] + rng.normal(size=(20_000, 5))).argmax(axis=1)
+    offset, weights = rng.normal(size=(20_000, 5)), rng.random(20_000)
+    given = {"sample_weight": weights, "offset": offset, "n_lams": 2, "lam_min_ratio": 0.5}
+    found = []
+    for count in (1, 2, 4):
+        with threadpool_limits(limits=count):
+            path = elastic_net_path(Z, y, **given)
+            arrays = (path.coefs, path.intercepts, path.gap, path.kkt, *standardise(Z, weights))
+            found.append([array.tobytes() for array in arrays])
+    assert found[1] == found[0]
+    assert found[2] == found[0]
 
 
 @pytest.mark.parametrize("limit", [1, 3])
