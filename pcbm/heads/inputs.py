@@ -294,7 +294,8 @@ def check_start(problem: Problem, start: object) -> tuple[Array, Array]:
             f"start is a {type(start).__name__}{parts_of}: give a pair, coefficients "
             f"{problem.shape} and intercepts {problem.shape[:1]}"
         )
-    return check_point(problem, *start, "start")
+    coef, intercept = start
+    return check_point(problem, coef, intercept, "start")
 
 
 def datafit_of(target: NDArray, family: str, weights: Array) -> tuple[Datafit, NDArray | None]:
